@@ -1,0 +1,190 @@
+// Package delta remembers, per job and record, what was delivered last and how
+// it ended, so that an unchanged record costs no call, a known row is updated by
+// its GSID, and no identifier is written by two records.
+package delta
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"slices"
+	"strings"
+
+	"hubspotconnector/internal/record"
+	"hubspotconnector/internal/run"
+	"hubspotconnector/internal/table"
+)
+
+// Print is what is known of one record of one job. The zero Print is a record
+// that was never settled.
+type Print struct {
+	// Hash is the fingerprint of the row that was delivered last; "" if none was,
+	// or if it is not whole yet (deferred to the second pass).
+	Hash string `json:"hash,omitempty"`
+	// Version is the source's version of what was delivered.
+	Version int64 `json:"version,omitempty"`
+	// GSID of the target row, "" if not known.
+	GSID string `json:"gsid,omitempty"`
+	// Filled names the target fields that this job filled and has not cleared.
+	Filled []string `json:"filled,omitempty"`
+	// Keys are the hashes of the identifiers that the record claims.
+	Keys []string `json:"keys,omitempty"`
+
+	// The last outcome, for people who look for the record.
+	Run     run.ID      `json:"run"`
+	Outcome run.Outcome `json:"outcome"`
+	Code    record.Code `json:"code,omitempty"`
+	Reason  string      `json:"reason,omitempty"`
+	Fix     string      `json:"fix,omitempty"`
+}
+
+// Claim says which record holds an identifier.
+type Claim struct {
+	Source string `json:"source"`
+
+	Version int64 `json:"-"` // of the item; 0 for a claim that is not stored
+}
+
+// Store keeps prints and claims on a table.
+type Store struct{ Table table.Table }
+
+func shard(id string) string {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(id)) // never fails
+	return fmt.Sprintf("%02x", h.Sum32()%64)
+}
+
+func printKey(job, source string) table.Key {
+	return table.Key{Partition: "PRINT#" + job + "#" + shard(source), Sort: source}
+}
+
+func claimKey(job, hash string) table.Key {
+	return table.Key{Partition: "CLAIM#" + job + "#" + shard(hash), Sort: hash}
+}
+
+// Prints returns what is known of the records. :: source id → print
+func (s *Store) Prints(ctx context.Context, job string, sources []string) (map[string]Print, error) {
+	keys := make([]table.Key, len(sources))
+	for i, id := range sources {
+		keys[i] = printKey(job, id)
+	}
+	items, err := s.Table.GetMany(ctx, keys)
+	if err != nil {
+		return nil, fmt.Errorf("read %d prints: %w", len(keys), err)
+	}
+	prints := make(map[string]Print, len(items))
+	for _, item := range items {
+		var p Print
+		if err := json.Unmarshal(item.Doc, &p); err != nil {
+			return nil, fmt.Errorf("decode print of %s: %w", item.Sort, err)
+		}
+		prints[item.Sort] = p
+	}
+	return prints, nil
+}
+
+// PutOp is the write that stores a print.
+func PutOp(job, source string, p Print) table.Op {
+	return table.Op{Verb: table.Put, Item: table.New(printKey(job, source), p)}
+}
+
+// Claims returns who holds the identifiers with these hashes. :: hash → claim
+func (s *Store) Claims(ctx context.Context, job string, hashes []string) (map[string]Claim, error) {
+	keys := make([]table.Key, len(hashes))
+	for i, hash := range hashes {
+		keys[i] = claimKey(job, hash)
+	}
+	items, err := s.Table.GetMany(ctx, keys)
+	if err != nil {
+		return nil, fmt.Errorf("read %d claims: %w", len(keys), err)
+	}
+	claims := make(map[string]Claim, len(items))
+	for _, item := range items {
+		c := Claim{Version: item.Version}
+		if err := json.Unmarshal(item.Doc, &c); err != nil {
+			return nil, fmt.Errorf("decode claim: %w", err)
+		}
+		claims[item.Sort] = c
+	}
+	return claims, nil
+}
+
+// Claim makes source the holder of an identifier: of a free one if was is the
+// zero Claim, else by taking it from that holder. fault.Conflict means that
+// somebody else was faster. The guard (a lease check) is part of the write.
+func (s *Store) Claim(ctx context.Context, job string, guard table.Op, claims map[string]Claim, was map[string]Claim) error {
+	hashes := slices.Sorted(maps.Keys(claims))
+	for chunk := range slices.Chunk(hashes, table.MaxWriteOps-1) {
+		ops := []table.Op{guard}
+		for _, hash := range chunk {
+			cond := table.Absent()
+			if old := was[hash]; old.Version > 0 {
+				cond = table.VersionIs(old.Version)
+			}
+			ops = append(ops, table.Op{Verb: table.Put, Item: table.New(claimKey(job, hash), claims[hash]), If: cond})
+		}
+		if err := s.Table.Write(ctx, ops); err != nil {
+			return fmt.Errorf("claim %d identifiers: %w", len(chunk), err)
+		}
+	}
+	return nil
+}
+
+// Release gives up a record's claim of an identifier. A claim that another
+// record holds by now is left alone.
+func (s *Store) Release(ctx context.Context, job, source, hash string) error {
+	claims, err := s.Claims(ctx, job, []string{hash})
+	if err != nil {
+		return err
+	}
+	if c, held := claims[hash]; held && c.Source == source {
+		return s.Table.Delete(ctx, claimKey(job, hash), table.VersionIs(c.Version))
+	}
+	return nil
+}
+
+// HashKey is the stored form of an identifier: identifiers are record values
+// and are kept as hashes only.
+func HashKey(key string) string { return hash(key) }
+
+// Fingerprint identifies what a row would write.
+func Fingerprint(row record.Row) string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(row.Fields)) {
+		v, _ := json.Marshal(row.Fields[name]) // text, numbers, booleans, lists of text: never fails
+		fmt.Fprintf(&b, "%q=%s\n", name, v)
+	}
+	fmt.Fprintf(&b, "keep %q null %q", row.Keep, row.Null)
+	return hash(b.String())
+}
+
+func hash(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return base64.RawURLEncoding.EncodeToString(sum[:15])
+}
+
+// Write returns the fields of a row that are sent to the target, and the fields
+// filled by this job afterwards. An empty field is cleared if this job filled it
+// before or if the mapping always writes null, else left alone.
+func (p Print) Write(row record.Row) (fields map[string]any, filled []string) {
+	fields = make(map[string]any, len(row.Fields))
+	now := map[string]bool{}
+	for _, name := range p.Filled {
+		now[name] = true
+	}
+	for name, value := range row.Fields {
+		switch {
+		case value != nil:
+			fields[name], now[name] = value, true
+		case slices.Contains(row.Keep, name):
+		case now[name] || slices.Contains(row.Null, name):
+			fields[name] = nil
+			delete(now, name)
+		}
+	}
+	return fields, slices.Sorted(maps.Keys(now))
+}

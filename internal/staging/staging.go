@@ -1,0 +1,231 @@
+// Package staging keeps what a run passes from step to step in files: the frozen
+// plan, extracted parts, rows, and look-up indexes. A file is written once and
+// never changes, so a step that finds its file written goes on behind it.
+package staging
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"hubspotconnector/internal/blob"
+	"hubspotconnector/internal/fault"
+	"hubspotconnector/internal/job"
+	"hubspotconnector/internal/mapping/lookup"
+	"hubspotconnector/internal/record"
+	"hubspotconnector/internal/run"
+)
+
+// Plan is what a run works by, frozen when it was planned.
+type Plan struct {
+	Run run.ID  `json:"run"`
+	Job job.Job `json:"job"`
+	// PortalID is the source account, for links to its records.
+	PortalID int64 `json:"portalId,omitempty"`
+	// Source and Target are the schemas at the time of the plan; Lookups :: object
+	// of a derived mapping → its schema.
+	Source  record.Schema            `json:"source"`
+	Target  record.Schema            `json:"target"`
+	Lookups map[string]record.Schema `json:"lookups,omitempty"`
+	// ResolutionKeys are the person fields that tell people apart.
+	ResolutionKeys []string     `json:"resolutionKeys,omitempty"`
+	Query          record.Query `json:"query"`
+	PartSize       int          `json:"partSize"`
+	// Watermark is what the job's watermark becomes when every part is settled.
+	Watermark time.Time `json:"watermark"`
+	// Skipped are mapped fields that the source no longer has; the run is at best
+	// a Partial Success.
+	Skipped []string `json:"skipped,omitempty"`
+	// Broken, if set, is why the job cannot run; its first step fails with it.
+	Broken *Broken `json:"broken,omitempty"`
+	// Now is the moment that relative filters ("in the last 7 days") count from.
+	Now time.Time `json:"now"`
+}
+
+// Broken is a fault, stored.
+type Broken struct {
+	Kind    fault.Kind `json:"kind"`
+	Message string     `json:"message"`
+}
+
+// Entry is one line of a staged rows file: exactly one of Row, Reject and
+// Filtered is set.
+type Entry struct {
+	Row      *record.Row    `json:"row,omitempty"`
+	Reject   *record.Reject `json:"reject,omitempty"`
+	Filtered string         `json:"filtered,omitempty"` // source id
+	// Archived marks an entry of a record that is archived in the source.
+	Archived bool `json:"archived,omitempty"`
+}
+
+// ID is the source id of the entry's record.
+func (e Entry) ID() string {
+	switch {
+	case e.Row != nil:
+		return e.Row.SourceID
+	case e.Reject != nil:
+		return e.Reject.SourceID
+	}
+	return e.Filtered
+}
+
+// Store keeps a run's files in a bucket.
+type Store struct{ Bucket blob.Bucket }
+
+func name(id run.ID, format string, args ...any) string {
+	return "runs/" + string(id) + "/" + fmt.Sprintf(format, args...)
+}
+
+func partName(id run.ID, part int) string { return name(id, "part-%05d.jsonl.gz", part) }
+
+func rowsName(id run.ID, part, pass int) string {
+	return name(id, "rows-%05d-%d.jsonl.gz", part, pass)
+}
+
+// PutPlan stores the plan. A plan that is there already is fault.Conflict.
+func (s *Store) PutPlan(ctx context.Context, p Plan) error {
+	return s.Bucket.Create(ctx, name(p.Run, "plan.json"), func(w io.Writer) error { return json.NewEncoder(w).Encode(p) })
+}
+
+// Plan returns the plan of a run, or fault.NotFound.
+func (s *Store) Plan(ctx context.Context, id run.ID) (Plan, error) {
+	var p Plan
+	f, err := s.Bucket.Open(ctx, name(id, "plan.json"))
+	if err != nil {
+		return p, fmt.Errorf("open plan of run %s: %w", id, err)
+	}
+	defer f.Close()
+	if err := json.NewDecoder(f).Decode(&p); err != nil {
+		return p, fmt.Errorf("decode plan of run %s: %w", id, err)
+	}
+	return p, nil
+}
+
+// A Draft gathers the lines of a file in memory, compressed, until Put.
+type Draft struct {
+	buf   bytes.Buffer
+	w     *record.Writer
+	Count int
+}
+
+// NewDraft returns an empty draft.
+func NewDraft() *Draft {
+	d := &Draft{}
+	d.w = record.NewWriter(&d.buf)
+	return d
+}
+
+// Add appends one line.
+func (d *Draft) Add(v any) error {
+	d.Count++
+	return d.w.Write(v)
+}
+
+// put writes the draft under the name, or returns the trailer of the file that
+// is there already.
+func (s *Store) put(ctx context.Context, file string, d *Draft, t record.Trailer) (record.Trailer, error) {
+	t.Count = d.Count
+	if err := d.w.Close(t); err != nil {
+		return t, fmt.Errorf("write %s: %w", file, err)
+	}
+	err := s.Bucket.Create(ctx, file, func(w io.Writer) error {
+		_, err := w.Write(d.buf.Bytes())
+		return err
+	})
+	if fault.Is(err, fault.Conflict) {
+		return s.trailer(ctx, file)
+	}
+	if err != nil {
+		return t, fmt.Errorf("write %s: %w", file, err)
+	}
+	return t, nil
+}
+
+func (s *Store) trailer(ctx context.Context, file string) (record.Trailer, error) {
+	f, err := s.Bucket.Open(ctx, file)
+	if err != nil {
+		return record.Trailer{}, err
+	}
+	defer f.Close()
+	t, err := record.ReadTrailer(f)
+	if err != nil {
+		return t, fmt.Errorf("read trailer of %s: %w", file, err)
+	}
+	return t, nil
+}
+
+func read[T any](ctx context.Context, s *Store, file string, visit func(T) error) (record.Trailer, error) {
+	f, err := s.Bucket.Open(ctx, file)
+	if err != nil {
+		return record.Trailer{}, fmt.Errorf("open %s: %w", file, err)
+	}
+	defer f.Close()
+	t, err := record.Read(f, visit)
+	if err != nil {
+		return t, fmt.Errorf("read %s: %w", file, err)
+	}
+	return t, nil
+}
+
+// PutPart stores an extracted part whose records end before cursor next. If it
+// is there already, the trailer of what is there is returned.
+func (s *Store) PutPart(ctx context.Context, id run.ID, part int, d *Draft, next string) (record.Trailer, error) {
+	return s.put(ctx, partName(id, part), d, record.Trailer{Next: next})
+}
+
+// PartTrailer returns the trailer of an extracted part, or fault.NotFound.
+func (s *Store) PartTrailer(ctx context.Context, id run.ID, part int) (record.Trailer, error) {
+	return s.trailer(ctx, partName(id, part))
+}
+
+// Part visits the records of an extracted part, in order.
+func (s *Store) Part(ctx context.Context, id run.ID, part int, visit func(record.Record) error) error {
+	_, err := read(ctx, s, partName(id, part), visit)
+	return err
+}
+
+// PutRows stores the entries of a part's pass, unless they are there already.
+func (s *Store) PutRows(ctx context.Context, id run.ID, part, pass int, d *Draft) error {
+	_, err := s.put(ctx, rowsName(id, part, pass), d, record.Trailer{})
+	return err
+}
+
+// HasRows reports whether the entries of a part's pass are stored.
+func (s *Store) HasRows(ctx context.Context, id run.ID, part, pass int) (bool, error) {
+	f, err := s.Bucket.Open(ctx, rowsName(id, part, pass))
+	if fault.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, f.Close()
+}
+
+// Rows visits the entries of a part's pass, in order.
+func (s *Store) Rows(ctx context.Context, id run.ID, part, pass int, visit func(Entry) error) error {
+	_, err := read(ctx, s, rowsName(id, part, pass), visit)
+	return err
+}
+
+// PutIndex stores a look-up index under a name of letters, digits and dashes.
+func (s *Store) PutIndex(ctx context.Context, id run.ID, index string, x *lookup.Index) error {
+	err := s.Bucket.Create(ctx, name(id, "index-%s", index), x.Encode)
+	if fault.Is(err, fault.Conflict) {
+		return nil
+	}
+	return err
+}
+
+// Index returns a stored index, or fault.NotFound.
+func (s *Store) Index(ctx context.Context, id run.ID, index string) (*lookup.Index, error) {
+	f, err := s.Bucket.Open(ctx, name(id, "index-%s", index))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return lookup.Decode(f)
+}

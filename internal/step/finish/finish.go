@@ -1,0 +1,284 @@
+// Package finish closes what a run opened: the sums must add up, the error file
+// is written, the watermark moves, the lease is freed. Each of these is
+// conditional, so it is safe to run again: a closed run answers with its outcome.
+package finish
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"hubspotconnector/internal/activity"
+	"hubspotconnector/internal/fault"
+	"hubspotconnector/internal/record"
+	"hubspotconnector/internal/run"
+	"hubspotconnector/internal/staging"
+	"hubspotconnector/internal/step"
+	"hubspotconnector/internal/table"
+
+	"hubspotconnector/internal/blob"
+)
+
+// Finisher closes runs and rounds. All fields are required.
+type Finisher struct {
+	Runs     *run.Store
+	Staging  *staging.Store
+	Bucket   blob.Bucket
+	Activity *activity.Store
+	Now      func() time.Time
+}
+
+// Cause is an error as the machine saw it.
+type Cause struct {
+	Part  int    `json:"part,omitempty"`
+	Error string `json:"error"`
+	Cause string `json:"cause"`
+}
+
+// Input is the task's payload. Fields may be added, never renamed or removed.
+type Input struct {
+	Scope     string `json:"scope"` // job, rest or round
+	Run       run.ID `json:"run,omitempty"`
+	Execution string `json:"execution,omitempty"`
+	Round     int    `json:"round,omitempty"`
+	Extract   *struct {
+		Status step.Status `json:"status"`
+		Cause
+	} `json:"extract,omitempty"`
+	Failed int    `json:"failed,omitempty"` // parts that failed
+	First  *Cause `json:"first,omitempty"`  // the first of them
+	Broken *Cause `json:"broken,omitempty"` // the machine itself broke off
+}
+
+// Output tells how it ended.
+type Output struct {
+	step.Turn
+	Outcome run.Status `json:"outcome,omitempty"`
+	Again   bool       `json:"again"`
+}
+
+// Close closes a job's run, the rest of a round, or the round.
+func (f *Finisher) Close(ctx context.Context, in Input) (Output, error) {
+	var outcome run.Status
+	var err error
+	switch in.Scope {
+	case "job":
+		outcome, err = f.job(ctx, in)
+	case "rest":
+		err = f.rest(ctx, in.Execution, in.Round, run.Skipped, "An earlier job of the chain failed, so this one did not run.")
+	case "round":
+		outcome, err = f.round(ctx, in)
+	default:
+		return Output{}, fmt.Errorf("finish: unknown scope %q", in.Scope)
+	}
+	if err != nil {
+		return Output{}, fmt.Errorf("finish %s: %w", in.Scope, err)
+	}
+	return Output{Turn: step.Turn{Status: step.Done}, Outcome: outcome}, nil
+}
+
+func (f *Finisher) job(ctx context.Context, in Input) (run.Status, error) {
+	r, err := f.Runs.Get(ctx, in.Run)
+	if err != nil || r.Status.Closed() {
+		return r.Status, err
+	}
+	plan, err := f.Staging.Plan(ctx, in.Run)
+	if err != nil {
+		return "", err
+	}
+	if err := f.judge(ctx, &r, plan, in); err != nil {
+		return "", err
+	}
+	if r.Counts.Rejected > 0 {
+		if r.ErrorFile, err = f.errorFile(ctx, r, plan); err != nil {
+			return "", err
+		}
+	}
+	return f.close(ctx, r, plan.Watermark)
+}
+
+// judge sets the run's status, counts and reason from how its steps ended.
+func (f *Finisher) judge(ctx context.Context, r *run.Run, plan staging.Plan, in Input) error {
+	ext, err := f.Runs.Extraction(ctx, r.ID)
+	if err != nil {
+		return err
+	}
+	parts, err := f.Runs.Parts(ctx, r.ID)
+	if err != nil {
+		return err
+	}
+	r.Counts = run.Counts{Extracted: ext.Count}
+	r.Rejects = map[record.Code]int{}
+	settled := len(parts) == ext.Parts && ext.Done
+	for _, p := range parts {
+		r.Counts.Sum(p.Counts)
+		for code, n := range p.Rejects {
+			r.Rejects[code] += n
+		}
+		settled = settled && p.Done && (!p.Deferred || p.Pass == 2)
+	}
+	switch {
+	case in.Extract != nil && in.Extract.Status == step.Skipped:
+		r.Status = run.Skipped
+	case in.Extract != nil && in.Extract.Status != step.Done:
+		r.Status, r.Reason = run.Failed, sentence(in.Extract.Cause)
+	case in.Broken != nil:
+		r.Status, r.Reason = run.Failed, sentence(*in.Broken)
+	case in.First != nil:
+		r.Status, r.Reason = run.Failed, fmt.Sprintf("%d of %d parts were not finished. %s", in.Failed, ext.Parts, sentence(*in.First))
+	case !settled || r.Counts.Settled() != r.Counts.Extracted: // Guarantee 1
+		r.Status = run.Failed
+		r.Reason = fmt.Sprintf("%d records were read, but only %d have an outcome. Run the job again.", r.Counts.Extracted, r.Counts.Settled())
+	case len(plan.Skipped) > 0:
+		r.Status = run.Partial
+		r.Reason = "These fields do not exist in HubSpot any more and were skipped: " + strings.Join(plan.Skipped, ", ") + ". Remove them from the job's mapping, or restore them in HubSpot."
+	case r.Counts.Rejected > 0:
+		r.Status = run.Partial
+	default:
+		r.Status = run.Success
+	}
+	return nil
+}
+
+// close stores the closed run with its activity and, if every part is settled,
+// the watermark, as one write under the lease; then it frees the lease.
+func (f *Finisher) close(ctx context.Context, r run.Run, watermark time.Time) (run.Status, error) {
+	r.Ended = f.Now().UTC()
+	ops := []table.Op{f.Activity.ExecutionOp(execution(r))}
+	if r.Fence != 0 {
+		guarded := append([]table.Op{r.Lease().Check()}, ops...)
+		if r.Status == run.Success || r.Status == run.Partial { // Guarantee 2
+			guarded = append(guarded, f.Runs.WatermarkOp(r, watermark))
+		}
+		_, err := f.Runs.Save(ctx, r, guarded...)
+		if err == nil {
+			return r.Status, f.Runs.Leases.Release(ctx, r.Lease())
+		}
+		if !fault.Is(err, fault.Fenced) {
+			return f.again(ctx, r, err)
+		}
+		r.Status, r.Reason = run.Failed, fault.MessageOf(err)
+		ops = []table.Op{f.Activity.ExecutionOp(execution(r))}
+	}
+	if _, err := f.Runs.Save(ctx, r, ops...); err != nil {
+		return f.again(ctx, r, err)
+	}
+	return r.Status, nil
+}
+
+// again answers for a run that a copy of this step has closed.
+func (f *Finisher) again(ctx context.Context, r run.Run, err error) (run.Status, error) {
+	if !fault.Is(err, fault.Conflict) {
+		return "", err
+	}
+	now, readErr := f.Runs.Get(ctx, r.ID)
+	if readErr != nil || !now.Status.Closed() {
+		return "", fault.Wrap(err, fault.Transient, "The run changed while it was being closed.")
+	}
+	return now.Status, nil
+}
+
+func execution(r run.Run) activity.Execution {
+	c := r.Counts
+	return activity.Execution{
+		RunID: string(r.ID), JobID: r.Job, Job: r.JobName, Chain: r.Chain, Connection: r.Connection, Cause: r.Cause,
+		Status: string(r.Status), Started: r.Started, Ended: r.Ended, ErrorFile: r.ErrorFile, Reason: r.Reason,
+		Counts: activity.Counts{
+			Extracted: c.Extracted, Filtered: c.Filtered, Inserted: c.Inserted,
+			Updated: c.Updated, Unchanged: c.Unchanged, Rejected: c.Rejected,
+		},
+	}
+}
+
+// rest closes every open run of a round and frees its lease.
+func (f *Finisher) rest(ctx context.Context, exec string, n int, status run.Status, reason string) error {
+	round, err := f.Runs.Round(ctx, exec, n)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, id := range round.Jobs {
+		r, err := f.Runs.Get(ctx, id)
+		if err != nil {
+			return err
+		}
+		if r.Status.Closed() {
+			continue
+		}
+		r.Status, r.Reason = status, reason
+		if _, err := f.close(ctx, r, time.Time{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *Finisher) round(ctx context.Context, in Input) (run.Status, error) {
+	round, err := f.Runs.Round(ctx, in.Execution, in.Round)
+	if fault.Is(err, fault.NotFound) { // it could not be planned
+		round = run.Round{Execution: in.Execution, Round: in.Round, Started: f.Now().UTC(), Status: run.Running}
+	} else if err != nil || round.Status.Closed() {
+		return round.Status, err
+	}
+	reason := "The run was stopped before this job came to its end. Run it again; it goes on where it stood."
+	if in.Broken != nil {
+		round.Reason = sentence(*in.Broken)
+		reason = round.Reason
+	}
+	if err := f.rest(ctx, in.Execution, in.Round, run.Failed, reason); err != nil {
+		return "", err
+	}
+	statuses := map[run.Status]int{}
+	for _, id := range round.Jobs {
+		r, err := f.Runs.Get(ctx, id)
+		if err != nil {
+			return "", err
+		}
+		statuses[r.Status]++
+	}
+	round.Status, round.Ended = summary(statuses, len(round.Jobs)), f.Now().UTC()
+	if err := f.Runs.SaveRound(ctx, round); err != nil && !fault.Is(err, fault.Conflict) {
+		return "", err
+	}
+	return round.Status, nil
+}
+
+func summary(statuses map[run.Status]int, jobs int) run.Status {
+	switch {
+	case jobs == 0 || statuses[run.Failed] > 0:
+		return run.Failed
+	case statuses[run.Skipped] == jobs:
+		return run.Skipped
+	case statuses[run.Success] == jobs:
+		return run.Success
+	}
+	return run.Partial
+}
+
+// sentence is what people read of an error that the machine caught. The cause
+// of a task's error is JSON text with the message that was written for them.
+func sentence(c Cause) string {
+	var task struct {
+		Message string `json:"errorMessage"`
+	}
+	if json.Unmarshal([]byte(c.Cause), &task) == nil && task.Message != "" {
+		return task.Message
+	}
+	switch c.Error {
+	case "States.Timeout", "Sandbox.Timedout", "Lambda.Unknown", "Runtime.ExitError":
+		return "A step took too long or was stopped. Run the job again; it goes on where it stood."
+	}
+	return "Something went wrong on our side. The run was stopped and nothing was lost."
+}
+
+// openReject joins what upsert stored of a reject with its staged row.
+func openReject(stored record.Reject, e staging.Entry) record.Reject {
+	if e.Row != nil {
+		stored.Source = e.Row.Source
+	}
+	return stored
+}

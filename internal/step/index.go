@@ -1,0 +1,85 @@
+package step
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"hubspotconnector/internal/mapping/lookup"
+)
+
+// Reader reads the target's rows. Its errors are Throttled, Transient or
+// Invalid; an error never means that there are no rows (Guarantee 6).
+type Reader interface {
+	// Find returns the rows of object whose field has one of the values, with the
+	// selected fields.
+	Find(ctx context.Context, object string, sel []string, field string, values []string) ([]map[string]any, error)
+	// Scan returns up to limit rows behind a GSID, in the order of GSIDs.
+	Scan(ctx context.Context, object string, sel []string, afterGSID string, limit int) ([]map[string]any, error)
+}
+
+// pageRows is the most rows that one read of Gainsight returns (its read API,
+// November 2026).
+const pageRows = 5000
+
+// Fill adds every row of an object to an index over fields.
+func Fill(ctx context.Context, target Reader, x *lookup.Index, object string, fields []string) error {
+	for after := ""; ; {
+		rows, err := target.Scan(ctx, object, append([]string{"Gsid"}, fields...), after, pageRows)
+		if err != nil {
+			return err
+		}
+		add(x, fields, rows)
+		if len(rows) < pageRows {
+			return nil
+		}
+		after = Text(rows[len(rows)-1]["Gsid"])
+	}
+}
+
+// FillKeys adds the rows whose first field has one of the values, which the
+// caller sorted.
+func FillKeys(ctx context.Context, target Reader, x *lookup.Index, object string, fields, values []string) error {
+	if len(values) == 0 {
+		return nil
+	}
+	rows, err := target.Find(ctx, object, append([]string{"Gsid"}, fields...), fields[0], values)
+	if err != nil {
+		return err
+	}
+	add(x, fields, rows)
+	return nil
+}
+
+// add adds rows to an index; a row with an empty field matches nothing.
+func add(x *lookup.Index, fields []string, rows []map[string]any) {
+	for _, row := range rows {
+		values := make([]string, len(fields))
+		for i, field := range fields {
+			values[i] = Text(row[field])
+		}
+		if gsid := Text(row["Gsid"]); gsid != "" && !slices.ContainsFunc(values, blank) {
+			x.Add(values, gsid)
+		}
+	}
+}
+
+func blank(s string) bool { return strings.TrimSpace(s) == "" }
+
+// Text is the text form of a field's value, "" for null.
+func Text(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	return fmt.Sprint(v)
+}

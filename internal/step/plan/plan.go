@@ -1,0 +1,304 @@
+// Package plan decides what a round of the chain machine does: it resolves the
+// chain or job, opens the round with one run per job, and freezes each job with
+// both schemas and its window. A job that cannot run gets a broken plan, whose
+// reason its first step raises, so that it fails alone.
+package plan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"hubspotconnector/internal/catalog"
+	"hubspotconnector/internal/chain"
+	"hubspotconnector/internal/connection"
+	"hubspotconnector/internal/fault"
+	"hubspotconnector/internal/job"
+	"hubspotconnector/internal/mapping"
+	"hubspotconnector/internal/record"
+	"hubspotconnector/internal/run"
+	"hubspotconnector/internal/staging"
+	"hubspotconnector/internal/step"
+)
+
+// Source describes the source's objects.
+type Source interface {
+	// Schema returns the fields of an object by its type id. Its errors are
+	// Throttled, Transient, Reauthorize, Invalid (scopes) or NotFound.
+	Schema(ctx context.Context, connection, object string) (record.Schema, error)
+}
+
+// Target describes the target's objects, likewise.
+type Target interface {
+	Schema(ctx context.Context, object string) (record.Schema, error)
+}
+
+// Planner plans rounds. All fields but the last three are required.
+type Planner struct {
+	Source      Source
+	Target      Target
+	Connections *connection.Store
+	Jobs        *job.Store
+	Chains      *chain.Store
+	Runs        *run.Store
+	Staging     *staging.Store
+	NewID       func() string
+	Now         func() time.Time
+	// ResolutionKeys are the organisation's person resolution keys; nil = Email.
+	ResolutionKeys []string
+	// Overlap is read again before the watermark, against a late search index;
+	// 0 = 1 hour.
+	Overlap time.Duration
+	// Settle keeps the end of a window behind now; 0 = 5 seconds.
+	Settle time.Duration
+	// PartSize is the records of a part; 0 = 5,000.
+	PartSize int
+}
+
+// Input is the task's payload. Fields may be added, never renamed or removed.
+type Input struct {
+	Execution string    `json:"execution"`
+	Round     int       `json:"round"`
+	Input     run.Input `json:"input"`
+}
+
+// Output names the runs of the round.
+type Output struct {
+	step.Turn
+	Jobs      []JobRun `json:"jobs,omitempty"`
+	OnFailure string   `json:"onFailure,omitempty"`
+}
+
+// JobRun is one job's run.
+type JobRun struct {
+	Run run.ID `json:"run"`
+}
+
+// Round plans a round, or answers as before if it is planned.
+func (p *Planner) Round(ctx context.Context, in Input) (Output, error) {
+	stored, err := p.Runs.Round(ctx, in.Execution, in.Round)
+	if err == nil {
+		return answer(stored), nil
+	}
+	if !fault.Is(err, fault.NotFound) {
+		return Output{}, fmt.Errorf("read round %d of %s: %w", in.Round, in.Execution, err)
+	}
+	round, jobs, err := p.resolve(ctx, in)
+	if err != nil {
+		return Output{}, err
+	}
+	runs := make([]run.Run, len(jobs))
+	schemas := map[string]record.Schema{}
+	for i, j := range jobs {
+		frozen, err := p.freeze(ctx, j, in.Input, schemas)
+		if turn, ok := step.Later(err, p.Now()); ok {
+			return Output{Turn: turn}, nil
+		}
+		if err != nil {
+			return Output{}, fmt.Errorf("plan job %s: %w", j.ID, err)
+		}
+		if err := p.Staging.PutPlan(ctx, frozen); err != nil {
+			return Output{}, fmt.Errorf("store plan of job %s: %w", j.ID, err)
+		}
+		round.Jobs = append(round.Jobs, frozen.Run)
+		runs[i] = run.Run{
+			ID: frozen.Run, Execution: in.Execution, Round: in.Round, Job: j.ID, JobName: j.Name, Chain: round.Chain,
+			Connection: j.Connection, Lane: run.Changes, Mode: mode(frozen.Query), Cause: in.Input.Cause,
+			Status: run.Planned, Started: round.Started,
+		}
+	}
+	if round, err = p.Runs.Open(ctx, round, runs); err != nil {
+		return Output{}, err
+	}
+	return answer(round), nil
+}
+
+func mode(q record.Query) run.Mode {
+	if q.Since.IsZero() {
+		return run.ModeFull
+	}
+	return run.ModeChanges
+}
+
+func answer(r run.Round) Output {
+	out := Output{Turn: step.Turn{Status: step.Done}, OnFailure: r.OnFailure, Jobs: []JobRun{}}
+	for _, id := range r.Jobs {
+		out.Jobs = append(out.Jobs, JobRun{Run: id})
+	}
+	return out
+}
+
+// resolve finds the jobs of the chain or job that the execution was started for.
+func (p *Planner) resolve(ctx context.Context, in Input) (run.Round, []job.Job, error) {
+	round := run.Round{
+		Execution: in.Execution, Round: in.Round, Input: in.Input, OnFailure: "stop", Status: run.Running, Started: p.Now().UTC(),
+	}
+	switch in.Input.Mode {
+	case "", run.ModeChanges, run.ModeFull:
+	default:
+		return round, nil, fault.New(fault.Invalid, "The mode %q is not known: use changes or full.", in.Input.Mode)
+	}
+	if (in.Input.Chain == "") == (in.Input.Job == "") {
+		return round, nil, fault.New(fault.Invalid, `Start the machine with either a "chain" or a "job".`)
+	}
+	if in.Input.Job != "" {
+		j, err := p.Jobs.Find(ctx, in.Input.Job)
+		if err != nil {
+			return round, nil, err
+		}
+		return round, []job.Job{j}, nil
+	}
+	c, err := p.Chains.Find(ctx, in.Input.Chain)
+	if err != nil {
+		return round, nil, err
+	}
+	round.Chain = c.Name
+	if c.OnFailure != "" {
+		round.OnFailure = string(c.OnFailure)
+	}
+	jobs := make([]job.Job, len(c.Jobs))
+	for i, id := range c.Jobs {
+		if jobs[i], err = p.Jobs.Get(ctx, id); err != nil {
+			return round, nil, fmt.Errorf("job %d of chain %s: %w", i+1, c.ID, err)
+		}
+	}
+	return round, jobs, nil
+}
+
+// freeze builds the plan of one job. Only what may pass by itself (Throttled,
+// Transient) is an error; everything else makes the plan broken.
+func (p *Planner) freeze(ctx context.Context, j job.Job, in run.Input, schemas map[string]record.Schema) (staging.Plan, error) {
+	now := p.Now().UTC()
+	frozen := staging.Plan{Run: run.ID(p.NewID()), Job: j, PartSize: p.PartSize, ResolutionKeys: p.ResolutionKeys, Now: now}
+	if frozen.PartSize == 0 {
+		frozen.PartSize = 5000
+	}
+	if len(frozen.ResolutionKeys) == 0 {
+		frozen.ResolutionKeys = []string{"Email"}
+	}
+	err := p.fill(ctx, &frozen, in, schemas)
+	switch {
+	case err == nil:
+	case fault.Is(err, fault.Throttled), fault.Is(err, fault.Transient), fault.Is(err, fault.Internal):
+		return frozen, err
+	default:
+		frozen.Broken = &staging.Broken{Kind: fault.KindOf(err), Message: sentence(err)}
+	}
+	return frozen, nil
+}
+
+// sentence is the message of a broken plan, with every problem of its mapping.
+func sentence(err error) string {
+	problems, ok := errors.AsType[mapping.Problems](err)
+	if !ok {
+		return fault.MessageOf(err)
+	}
+	parts := make([]string, len(problems))
+	for i, one := range problems {
+		parts[i] = one.Message
+	}
+	return strings.Join(parts, " ")
+}
+
+func (p *Planner) fill(ctx context.Context, f *staging.Plan, in run.Input, schemas map[string]record.Schema) error {
+	j := f.Job
+	if err := p.Connections.Usable(ctx, j.Connection); err != nil {
+		return err
+	}
+	c, err := p.Connections.Get(ctx, j.Connection)
+	if err != nil {
+		return err
+	}
+	f.PortalID = c.PortalID
+	if len(j.Missing) > 0 {
+		return fault.New(fault.Invalid, "%s", j.MissingSentence())
+	}
+	object, ok := catalog.Find(j.Mapping.Source)
+	if !ok {
+		return fault.New(fault.Invalid, "HubSpot has no object %q.", j.Mapping.Source)
+	}
+	if f.Source, err = p.Source.Schema(ctx, j.Connection, object.TypeID); err != nil {
+		return err
+	}
+	if f.Target, err = p.targetSchema(ctx, j.Mapping.Target, schemas); err != nil {
+		return err
+	}
+	f.Lookups = map[string]record.Schema{}
+	for _, d := range j.Mapping.Derived {
+		if f.Lookups[d.Object], err = p.describe(ctx, d.Object, schemas); err != nil {
+			return err
+		}
+	}
+	program, err := Compile(*f)
+	if err != nil {
+		return err
+	}
+	for _, skip := range program.Skipped {
+		f.Skipped = append(f.Skipped, skip.Field)
+	}
+	f.Query = record.Query{Object: object.TypeID, Properties: program.Properties()}
+	if f.Query.Associations, err = mapping.Associations(j.Mapping); err != nil {
+		return err
+	}
+	return p.window(ctx, f, in, object)
+}
+
+// Compile compiles the mapping of a frozen plan; what drifted is skipped.
+func Compile(f staging.Plan) (*mapping.Program, error) {
+	return mapping.Compile(f.Job.Mapping, f.Source, f.Target, mapping.Options{
+		ResolutionKeys: f.ResolutionKeys, Lookup: f.Lookups, AllowDrift: true,
+	})
+}
+
+// targetSchema describes the target; a people job writes two objects.
+func (p *Planner) targetSchema(ctx context.Context, object string, schemas map[string]record.Schema) (record.Schema, error) {
+	schema, err := p.describe(ctx, object, schemas)
+	if err != nil || object != "company_person" {
+		return schema, err
+	}
+	person, err := p.describe(ctx, "person", schemas)
+	if err != nil {
+		return schema, err
+	}
+	return mapping.PeopleSchema(person, schema), nil
+}
+
+func (p *Planner) describe(ctx context.Context, object string, schemas map[string]record.Schema) (record.Schema, error) {
+	if schema, known := schemas[object]; known {
+		return schema, nil
+	}
+	schema, err := p.Target.Schema(ctx, object)
+	if err != nil {
+		return schema, err
+	}
+	schemas[object] = schema
+	return schema, nil
+}
+
+// window sets what the run reads. The watermark is the window's end or, for all
+// records, the run's start; never the newest record seen (failure mode R8).
+func (p *Planner) window(ctx context.Context, f *staging.Plan, in run.Input, object catalog.Object) error {
+	overlap, settle := p.Overlap, p.Settle
+	if overlap == 0 {
+		overlap = time.Hour
+	}
+	if settle == 0 {
+		settle = 5 * time.Second
+	}
+	mark, err := p.Runs.Watermark(ctx, f.Job.ID, run.Changes)
+	if err != nil {
+		return err
+	}
+	f.Watermark = f.Now.Add(-settle)
+	if object.ModifiedProperty == "" || in.Mode == run.ModeFull || (mark.At.IsZero() && in.Since.IsZero()) {
+		return nil
+	}
+	f.Query.Since = mark.At.Add(-overlap)
+	if !in.Since.IsZero() {
+		f.Query.Since = in.Since
+	}
+	f.Query.Until = f.Watermark
+	return nil
+}

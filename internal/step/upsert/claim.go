@@ -1,0 +1,253 @@
+package upsert
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"hubspotconnector/internal/delta"
+	"hubspotconnector/internal/fault"
+	"hubspotconnector/internal/mapping/lookup"
+	"hubspotconnector/internal/record"
+	"hubspotconnector/internal/run"
+	"hubspotconnector/internal/step"
+)
+
+// identifiers returns the upsert keys of the job: each is a list of fields that
+// together tell a row. A people job has one key per resolution key.
+func (w *work) identifiers() [][]string {
+	if w.object == people {
+		keys := make([][]string, len(w.plan.ResolutionKeys))
+		for i, field := range w.plan.ResolutionKeys {
+			keys[i] = []string{field}
+		}
+		return keys
+	}
+	var key []string
+	for _, d := range w.plan.Job.Mapping.Direct {
+		if d.Identifier {
+			key = append(key, d.To)
+		}
+	}
+	return [][]string{key}
+}
+
+// values returns the row's values of one key, nil if one of them is empty.
+func (w *work) values(row record.Row, key []string) []string {
+	values := make([]string, len(key))
+	for i, field := range key {
+		if w.object == people {
+			field = "Person::" + field
+		}
+		values[i] = step.Text(row.Fields[field])
+		if strings.TrimSpace(values[i]) == "" {
+			return nil
+		}
+	}
+	return values
+}
+
+// normal is the form in which identifiers are compared: without case and outer
+// spaces.
+func normal(key, values []string) string {
+	parts := make([]string, 0, len(key)+len(values))
+	parts = append(parts, key...)
+	for _, v := range values {
+		parts = append(parts, strings.ToLower(strings.TrimSpace(v)))
+	}
+	return strings.Join(parts, "\x1f")
+}
+
+// claimTries bounds how often a lost race for an identifier is looked at again.
+const claimTries = 5
+
+// claim makes each row the holder of its identifiers, and rejects those whose
+// identifier another record holds. It returns the rows that go on.
+func (w *work) claim(ctx context.Context, rows []*item) ([]*item, error) {
+	for range claimTries {
+		free, err := w.tryClaim(ctx, rows)
+		if err == nil || !fault.Is(err, fault.Conflict) {
+			return free, err
+		}
+		if err := w.Runs.Leases.Renew(ctx, w.run.Lease()); err != nil {
+			return nil, err // the guard failed, not a claim
+		}
+	}
+	return nil, fault.New(fault.Transient, "Identifiers changed hands too often; the rows are tried again.")
+}
+
+func (w *work) tryClaim(ctx context.Context, rows []*item) ([]*item, error) {
+	var hashes []string
+	for _, it := range rows {
+		it.keys, it.tried = nil, false
+		for _, key := range w.identifiers() {
+			if values := w.values(it.row(), key); values != nil {
+				it.keys = append(it.keys, delta.HashKey(normal(key, values)))
+			}
+		}
+		hashes = append(hashes, it.keys...)
+	}
+	held, err := w.Delta.Claims(ctx, w.plan.Job.ID, hashes)
+	if err != nil {
+		return nil, err
+	}
+	holders, err := w.holders(ctx, rows, held)
+	if err != nil {
+		return nil, err
+	}
+	var free []*item
+	wanted := map[string]delta.Claim{}
+	for _, it := range rows {
+		if other := w.rival(it, held, holders, wanted); other != "" {
+			it.deny(duplicate(other))
+			continue
+		}
+		for _, key := range it.keys {
+			if held[key].Source == it.id {
+				it.tried = it.gsid == ""
+			} else {
+				wanted[key] = delta.Claim{Source: it.id}
+			}
+		}
+		free = append(free, it)
+	}
+	if err := w.Delta.Claim(ctx, w.plan.Job.ID, w.run.Lease().Check(), wanted, held); err != nil {
+		for _, it := range rows {
+			it.outcome, it.reject, it.changed = "", nil, false
+		}
+		return nil, err
+	}
+	return free, nil
+}
+
+// holders returns what is known of the records that hold claims against rows.
+func (w *work) holders(ctx context.Context, rows []*item, held map[string]delta.Claim) (map[string]delta.Print, error) {
+	own := map[string]string{}
+	for _, it := range rows {
+		for _, key := range it.keys {
+			own[key] = it.id
+		}
+	}
+	var others []string
+	for key, c := range held {
+		if c.Source != own[key] {
+			others = append(others, c.Source)
+		}
+	}
+	if len(others) == 0 {
+		return nil, nil //nolint:nilnil // nobody to ask about
+	}
+	return w.Delta.Prints(ctx, w.plan.Job.ID, others)
+}
+
+// rival returns the other record that holds one of the item's identifiers, "" if
+// none does. A holder that was delivered under other identifiers since has moved
+// on, and its claim is free.
+func (w *work) rival(it *item, held map[string]delta.Claim, holders map[string]delta.Print, wanted map[string]delta.Claim) string {
+	for _, key := range it.keys {
+		if c, taken := wanted[key]; taken && c.Source != it.id {
+			return c.Source
+		}
+		c, taken := held[key]
+		if !taken || c.Source == it.id {
+			continue
+		}
+		holder := holders[c.Source]
+		moved := len(holder.Keys) > 0 && !contains(holder.Keys, key)
+		if !moved {
+			return c.Source
+		}
+	}
+	return ""
+}
+
+func contains(list []string, s string) bool {
+	for _, one := range list {
+		if one == s {
+			return true
+		}
+	}
+	return false
+}
+
+func duplicate(other string) record.Reject {
+	return record.Reject{
+		Code:   record.DuplicateIdentifier,
+		Reason: fmt.Sprintf("HubSpot record %s has the same identifier and keeps the row in Gainsight.", other),
+		Fix:    "Merge the two records in HubSpot, or give one of them another identifier.",
+	}
+}
+
+// finder finds existing rows of the target by one key.
+type finder struct {
+	key   []string
+	index *lookup.Index // the whole object, or nil
+}
+
+// existing returns the rows of the target that match each item by one key, as
+// results in the items' order. Items that were tried before are looked up
+// afresh, whatever index there is.
+func (w *work) existing(ctx context.Context, object string, key []string, items []*item) ([]lookup.Result, error) {
+	f, err := w.finder(ctx, object, key)
+	if err != nil {
+		return nil, err
+	}
+	fresh := lookup.NewIndex(key)
+	asked := map[string]bool{}
+	for _, it := range items {
+		if values := w.values(it.row(), key); values != nil && (it.tried || f.index == nil) {
+			asked[values[0]] = true
+			asked[strings.ToLower(strings.TrimSpace(values[0]))] = true
+		}
+	}
+	if err := step.FillKeys(ctx, w.Target, fresh, object, key, sorted(asked)); err != nil {
+		return nil, err
+	}
+	found := make([]lookup.Result, len(items))
+	for i, it := range items {
+		values := w.values(it.row(), key)
+		switch {
+		case values == nil:
+		case it.tried || f.index == nil:
+			found[i] = fresh.Find(values)
+		default:
+			found[i] = f.index.Find(values)
+		}
+	}
+	return found, nil
+}
+
+// finder returns the finder of a key: with the index of the whole object if the
+// run is large, built once per run.
+func (w *work) finder(ctx context.Context, object string, key []string) (*finder, error) {
+	name := "target-" + strings.Join(key, "-")
+	if f := w.indexes[name]; f != nil {
+		return f, nil
+	}
+	f := &finder{key: key}
+	w.indexes[name] = f
+	ext, err := w.Runs.Extraction(ctx, w.run.ID)
+	if err != nil {
+		return nil, err
+	}
+	from := w.IndexFrom
+	if from == 0 {
+		from = 2000
+	}
+	if ext.Count < from || w.run.Mode != run.ModeFull {
+		return f, nil
+	}
+	x, err := w.Staging.Index(ctx, w.run.ID, name)
+	if fault.Is(err, fault.NotFound) {
+		x = lookup.NewIndex(key)
+		if err = step.Fill(ctx, w.Target, x, object, key); err == nil {
+			err = w.Staging.PutIndex(ctx, w.run.ID, name, x)
+		}
+	}
+	if err != nil {
+		delete(w.indexes, name)
+		return nil, err
+	}
+	f.index = x
+	return f, nil
+}

@@ -1,0 +1,206 @@
+package upsert
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"hubspotconnector/internal/avatar"
+	"hubspotconnector/internal/delta"
+	"hubspotconnector/internal/record"
+	"hubspotconnector/internal/run"
+	"hubspotconnector/internal/staging"
+	"hubspotconnector/internal/table"
+)
+
+// scan is the most entries that one stretch looks at.
+const scan = 500
+
+// item is one entry on its way through a stretch.
+type item struct {
+	entry staging.Entry
+	id    string
+	was   delta.Print
+	hash  string // fingerprint of the row
+	gsid  string // of the row in the target, once known
+	// keys :: hashes of the identifiers it claims
+	keys []string
+	// tried says that an insert may have happened before: its claim was held
+	// already, and no row is known.
+	tried  bool
+	avatar string // the user that the owner is linked to, users only
+
+	// waits marks a deferred row of a known record: the second pass decides.
+	waits bool
+	// counted marks a record that the first pass of this run rejected.
+	counted bool
+	outcome run.Outcome // "" until settled
+	reject  *record.Reject
+	filled  []string
+	changed bool // the print must be stored
+	link    bool // the avatar must be stored
+}
+
+func (it *item) row() record.Row { return *it.entry.Row }
+
+func (it *item) deny(reject record.Reject) {
+	reject.SourceID, reject.Step = it.id, "upsert"
+	if it.entry.Row != nil {
+		reject.Source = it.entry.Row.Source
+	}
+	it.outcome, it.reject, it.changed = run.Rejected, &reject, true
+}
+
+// delivered notes that the target holds the row now.
+func (w *work) delivered(it *item, outcome run.Outcome, gsid string, filled []string) {
+	if w.pass == 2 && it.was.Run == w.run.ID && it.was.Outcome == run.Inserted {
+		outcome = run.Inserted // by the first pass
+	}
+	it.outcome, it.filled, it.changed = outcome, filled, true
+	if gsid != "" {
+		it.gsid = gsid
+	}
+}
+
+// stretch takes the entries from a position on, until a batch of them needs a
+// write or a stored outcome.
+func (w *work) stretch(ctx context.Context, from int) ([]*item, error) {
+	entries := w.entries[from:min(from+scan, len(w.entries))]
+	ids := make([]string, len(entries))
+	for i, e := range entries {
+		ids[i] = e.ID()
+	}
+	prints, err := w.Delta.Prints(ctx, w.plan.Job.ID, slices.Compact(slices.Sorted(slices.Values(ids))))
+	if err != nil {
+		return nil, err
+	}
+	links := map[string]avatar.Avatar{}
+	if w.object == users {
+		if links, err = w.Avatars.GetMany(ctx, w.run.Connection, ids); err != nil {
+			return nil, err
+		}
+	}
+	var stretch []*item
+	seen := map[string]bool{}
+	for i, writes := 0, 0; i < len(entries) && writes < w.batch && !seen[ids[i]]; i++ {
+		it := &item{entry: entries[i], id: ids[i], was: prints[ids[i]], avatar: links[ids[i]].UserGSID}
+		seen[it.id] = true
+		w.classify(it)
+		if it.outcome == "" || it.changed {
+			writes++
+		}
+		stretch = append(stretch, it)
+	}
+	return stretch, nil
+}
+
+// classify settles what needs no call: filtered and rejected records, and rows
+// that were delivered like this before.
+func (w *work) classify(it *item) {
+	it.gsid = it.was.GSID
+	switch {
+	case w.pass == 2 && it.was.Run == w.run.ID && it.was.Outcome == run.Rejected:
+		it.outcome, it.counted = run.Rejected, true
+	case it.entry.Filtered != "":
+		it.outcome, it.changed = run.Filtered, it.was.Outcome != run.Filtered
+	case it.entry.Reject != nil:
+		it.outcome, it.reject = run.Rejected, it.entry.Reject
+		it.changed = it.was.Outcome != run.Rejected || it.was.Code != it.reject.Code || it.was.Reason != it.reject.Reason
+	case w.object == users && it.avatar != "" && it.avatar != it.was.GSID:
+		it.gsid, it.hash = it.avatar, delta.Fingerprint(it.row()) // linked anew: deliver again
+	default:
+		row := it.row()
+		it.hash = delta.Fingerprint(row)
+		if len(row.Defer) > 0 {
+			it.hash = ""
+			it.waits = it.was.GSID != ""
+			return
+		}
+		older := it.was.Hash != "" && row.Version < it.was.Version
+		if older || it.hash == it.was.Hash {
+			it.outcome = run.Unchanged // Guarantee 7
+			it.changed = it.was.Outcome == run.Rejected || it.was.Outcome == run.Filtered
+		}
+	}
+}
+
+// print is what is stored of a settled item.
+func (w *work) print(it *item) delta.Print {
+	p := it.was
+	p.Run, p.Outcome, p.Code, p.Reason, p.Fix = w.run.ID, it.outcome, "", "", ""
+	switch it.outcome {
+	case run.Rejected:
+		p.Code, p.Reason, p.Fix = it.reject.Code, it.reject.Reason, it.reject.Fix
+	case run.Inserted, run.Updated:
+		p.Hash, p.Version, p.GSID, p.Filled, p.Keys = it.hash, it.row().Version, it.gsid, it.filled, it.keys
+	}
+	return p
+}
+
+// settle stores the outcomes of a stretch up to its first item without one and
+// moves the position there. Deferred rows are settled without being counted:
+// the second pass counts them.
+func (w *work) settle(ctx context.Context, at run.Part, stretch []*item) (run.Part, bool, error) {
+	to := at
+	to.Rejects = maps.Clone(at.Rejects)
+	var rejects []record.Reject
+	var ops []table.Op
+	for _, it := range stretch {
+		if it.outcome == "" && !it.waits {
+			break
+		}
+		to.At++
+		if it.changed {
+			ops = append(ops, delta.PutOp(w.plan.Job.ID, it.id, w.print(it)))
+		}
+		if it.link {
+			ops = append(ops, w.Avatars.PutOp(w.run.Connection, avatar.Avatar{Owner: it.id, UserGSID: it.gsid, By: "job"}))
+		}
+		if it.entry.Row != nil && len(it.entry.Row.Defer) > 0 && it.outcome != run.Rejected {
+			to.Deferred = true
+			continue
+		}
+		if it.counted {
+			continue
+		}
+		to.Counts.Add(it.outcome, 1)
+		if it.reject != nil {
+			if to.Rejects == nil {
+				to.Rejects = map[record.Code]int{}
+			}
+			to.Rejects[it.reject.Code]++
+			if it.entry.Reject == nil {
+				stored := *it.reject
+				stored.Source = nil // the error file takes it from the staged row
+				rejects = append(rejects, stored)
+			}
+		}
+	}
+	to.Done = to.At == len(w.entries)
+	if to.At == at.At && !to.Done {
+		return at, true, nil
+	}
+	next, ok, err := w.Runs.Settle(ctx, w.run, at, to, rejects, ops)
+	if err == nil && ok {
+		err = w.release(ctx, stretch[:to.At-at.At])
+	}
+	return next, ok, err
+}
+
+// release gives up identifiers that a delivered record no longer has. It may be
+// lost with the process: the claim check sees that its holder has moved on.
+func (w *work) release(ctx context.Context, settled []*item) error {
+	for _, it := range settled {
+		if it.outcome != run.Inserted && it.outcome != run.Updated {
+			continue
+		}
+		for _, old := range it.was.Keys {
+			if !slices.Contains(it.keys, old) {
+				if err := w.Delta.Release(ctx, w.plan.Job.ID, it.id, old); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}

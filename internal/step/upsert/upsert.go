@@ -1,0 +1,202 @@
+// Package upsert delivers one part of a run to the target.
+//
+// It works in stretches: entries up to a batch of writes. A stretch claims its
+// identifiers, writes, and settles as one table write that moves the position,
+// stores what was delivered, and is guarded by the job's lease. It is safe to
+// run twice, one after the other or at once. An insert whose answer was lost is
+// found by its identifiers: a claim without a known row means that an insert may
+// have happened (Guarantee 3).
+package upsert
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"hubspotconnector/internal/avatar"
+	"hubspotconnector/internal/delta"
+	"hubspotconnector/internal/record"
+	"hubspotconnector/internal/run"
+	"hubspotconnector/internal/staging"
+	"hubspotconnector/internal/step"
+)
+
+// Target is the system that rows are written to. Its methods may be called at
+// once. Their errors are Throttled, Transient, Reauthorize or Invalid and are
+// for the whole call, which may have stored any number of its rows; the results,
+// one per row in order, say for which rows the target has answered.
+type Target interface {
+	step.Reader
+	// Insert creates rows, at most 50.
+	Insert(ctx context.Context, object string, rows []map[string]any) ([]record.Result, error)
+	// Update changes rows by their Gsid, at most 50. A row that is not there any
+	// more is refused with the code GSOBJ_1011.
+	Update(ctx context.Context, object string, rows []map[string]any) ([]record.Result, error)
+	// PutPerson creates or updates a person by the resolution keys, with its
+	// companies.
+	PutPerson(ctx context.Context, person map[string]any) (record.Result, error)
+	// CreateUsers and UpdateUsers (by Gsid) write users, at most 50.
+	CreateUsers(ctx context.Context, rows []map[string]any) ([]record.Result, error)
+	UpdateUsers(ctx context.Context, rows []map[string]any) ([]record.Result, error)
+	// SetUserStatus activates or deactivates users, at most 50.
+	SetUserStatus(ctx context.Context, gsids []string, active bool) error
+}
+
+// Upserter delivers parts. All fields but the last are required.
+type Upserter struct {
+	Target  Target
+	Runs    *run.Store
+	Staging *staging.Store
+	Delta   *delta.Store
+	Avatars *avatar.Store
+	Now     func() time.Time
+	// IndexFrom is from how many records of a run on the rows of the target are
+	// read as a whole to find existing ones, instead of asking for each batch;
+	// 0 = 2,000.
+	IndexFrom int
+}
+
+// Input is the task's payload. Fields may be added, never renamed or removed.
+type Input struct {
+	Run  run.ID `json:"run"`
+	Part int    `json:"part"`
+	Pass int    `json:"pass"`
+}
+
+// Output tells the machine what to do next.
+type Output struct {
+	step.Turn
+	// Deferred goes with DONE: rows wait for a second pass.
+	Deferred bool `json:"deferred,omitempty"`
+}
+
+// Part settles the entries of a part's pass, until all are or time or quota
+// runs short.
+func (u *Upserter) Part(ctx context.Context, in Input) (Output, error) {
+	r, err := u.Runs.Get(ctx, in.Run)
+	if err != nil {
+		return Output{}, err
+	}
+	at, err := u.Runs.Part(ctx, in.Run, in.Part)
+	if err != nil {
+		return Output{}, fmt.Errorf("read position of part %d of run %s: %w", in.Part, in.Run, err)
+	}
+	if at.Pass == in.Pass && at.Done || at.Pass > in.Pass {
+		return Output{Turn: step.Turn{Status: step.Done}, Deferred: at.Deferred}, nil
+	}
+	if at.Pass < in.Pass {
+		if !at.Done {
+			return Output{}, fmt.Errorf("part %d of run %s: pass %d before pass %d was over", in.Part, in.Run, in.Pass, at.Pass)
+		}
+		at.Pass, at.At, at.Done = in.Pass, 0, false
+	}
+	w, err := u.open(ctx, r, in)
+	if err != nil {
+		return Output{}, err
+	}
+	at, err = w.settleAll(ctx, at)
+	if turn, ok := step.Later(err, u.Now()); ok {
+		return Output{Turn: turn}, nil
+	}
+	if err != nil {
+		return Output{}, fmt.Errorf("upsert part %d of run %s: %w", in.Part, in.Run, err)
+	}
+	if !at.Done {
+		return Output{Turn: step.Turn{Status: step.More}}, nil
+	}
+	return Output{Turn: step.Turn{Status: step.Done}, Deferred: at.Deferred}, nil
+}
+
+// work is the delivery of one part's pass.
+type work struct {
+	*Upserter
+	run     run.Run
+	pass    int
+	plan    staging.Plan
+	object  string
+	entries []staging.Entry
+	batch   int // writes of a stretch
+	indexes map[string]*finder
+}
+
+func (u *Upserter) open(ctx context.Context, r run.Run, in Input) (*work, error) {
+	plan, err := u.Staging.Plan(ctx, in.Run)
+	if err != nil {
+		return nil, err
+	}
+	w := &work{
+		Upserter: u, run: r, pass: in.Pass, plan: plan, object: plan.Job.Mapping.Target,
+		batch: 50, indexes: map[string]*finder{},
+	}
+	if w.object == users {
+		w.batch = run.SettleOps / 2 // a print and an avatar each
+	}
+	err = u.Staging.Rows(ctx, in.Run, in.Part, in.Pass, func(e staging.Entry) error {
+		w.entries = append(w.entries, e)
+		return nil
+	})
+	return w, err
+}
+
+// renewEvery is how often a part tells that its run is alive.
+const renewEvery = time.Minute
+
+func (w *work) settleAll(ctx context.Context, at run.Part) (run.Part, error) {
+	var renewed time.Time
+	for !at.Done {
+		if w.Now().Sub(renewed) > renewEvery {
+			if err := w.Runs.Leases.Renew(ctx, w.run.Lease()); err != nil {
+				return at, err
+			}
+			renewed = w.Now()
+		}
+		if step.Short(ctx) {
+			return at, nil
+		}
+		s, err := w.stretch(ctx, at.At)
+		if err != nil {
+			return at, err
+		}
+		writeErr := w.write(ctx, s)
+		next, ok, err := w.settle(ctx, at, s)
+		if err != nil {
+			return at, err
+		}
+		at = next
+		if ok && writeErr != nil {
+			return at, writeErr
+		}
+	}
+	return at, nil
+}
+
+// write sends the rows of a stretch that need it. After an error the items that
+// have an outcome are settled all the same.
+func (w *work) write(ctx context.Context, s []*item) error {
+	var rows []*item
+	for _, it := range s {
+		if it.outcome == "" && !it.waits {
+			rows = append(rows, it)
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	rows, err := w.claim(ctx, rows)
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	switch w.object {
+	case people:
+		return w.writePeople(ctx, rows)
+	case users:
+		return w.writeUsers(ctx, rows)
+	}
+	return w.writeRows(ctx, rows)
+}
+
+// Objects that have an API of their own.
+const (
+	people = "company_person"
+	users  = "gsuser"
+)

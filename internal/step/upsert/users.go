@@ -1,0 +1,124 @@
+package upsert
+
+import (
+	"context"
+	"fmt"
+
+	"hubspotconnector/internal/record"
+	"hubspotconnector/internal/run"
+	"hubspotconnector/internal/step"
+)
+
+// defaultLicense is what a new user gets unless a field is mapped to it.
+const defaultLicense = "Internal_Collaborator"
+
+// writeUsers delivers owners to users. The avatar, a link made by an admin or by
+// an earlier run, wins over the identifier; without one the identifier must
+// match at most one user. Several are never guessed.
+func (w *work) writeUsers(ctx context.Context, items []*item) error {
+	var known, unknown []*item
+	for _, it := range items {
+		if it.avatar != "" {
+			it.gsid = it.avatar
+		}
+		if it.gsid != "" {
+			known = append(known, it)
+		} else {
+			unknown = append(unknown, it)
+		}
+	}
+	found, err := w.locate(ctx, users, unknown, manyUsers)
+	if err != nil {
+		return err
+	}
+	var create []*item
+	for _, it := range found.unknown {
+		if it.entry.Archived { // nobody to create a user for
+			it.outcome, it.changed = run.Filtered, it.was.Outcome != run.Filtered
+			continue
+		}
+		create = append(create, it)
+	}
+	update, err := w.leavers(ctx, append(known, found.known...))
+	if err != nil {
+		return err
+	}
+	vanished, err := w.update(ctx, update, w.Target.UpdateUsers)
+	if err != nil {
+		return err
+	}
+	for _, it := range vanished {
+		it.deny(record.Reject{
+			Code:   record.NoMatch,
+			Reason: "The user that this owner is linked to does not exist in Gainsight any more.",
+			Fix:    "Open Users > Avatars, type HubSpot, and associate the owner with another user.",
+		})
+	}
+	if err := w.insert(ctx, create, w.createUsers); err != nil {
+		return err
+	}
+	for _, it := range items {
+		it.link = (it.outcome == run.Inserted || it.outcome == run.Updated) && it.gsid != "" && it.gsid != it.avatar
+	}
+	return nil
+}
+
+// leavers settles the users of archived owners, who are left as they are, or
+// deactivated if the job says so. It returns the others.
+func (w *work) leavers(ctx context.Context, items []*item) (stay []*item, err error) {
+	var leave []*item
+	var gsids []string
+	for _, it := range items {
+		if !it.entry.Archived {
+			stay = append(stay, it)
+			continue
+		}
+		leave, gsids = append(leave, it), append(gsids, it.gsid)
+	}
+	if len(leave) == 0 {
+		return stay, nil
+	}
+	outcome := run.Unchanged
+	if w.plan.Job.Options.DeactivateLeavers {
+		if err := w.Target.SetUserStatus(ctx, gsids, false); err != nil {
+			return nil, err
+		}
+		outcome = run.Updated
+	}
+	for _, it := range leave {
+		w.delivered(it, outcome, it.gsid, it.was.Filled)
+		it.changed = outcome != run.Unchanged
+	}
+	return stay, nil
+}
+
+func (w *work) createUsers(ctx context.Context, rows []map[string]any) ([]record.Result, error) {
+	for _, row := range rows {
+		if row["LicenseType"] == nil {
+			row["LicenseType"] = defaultLicense
+		}
+		if row["Name"] == nil {
+			row["Name"] = joinName(row)
+		}
+	}
+	return w.Target.CreateUsers(ctx, rows)
+}
+
+func joinName(row map[string]any) string {
+	first, last := step.Text(row["FirstName"]), step.Text(row["LastName"])
+	switch {
+	case first == "" && last == "":
+		return step.Text(row["Email"])
+	case first == "" || last == "":
+		return first + last
+	}
+	return first + " " + last
+}
+
+func manyUsers(n int) record.Reject {
+	return record.Reject{
+		Code:   record.AmbiguousUser,
+		Reason: fmt.Sprintf("%d users in Gainsight match this owner, and none was chosen.", n),
+		Fix:    "Open Users > Avatars, type HubSpot, and associate the owner with one user by hand; the next run takes it.",
+	}
+}
