@@ -1,0 +1,176 @@
+// Package lease says who may work on something: one owner at a time, for a
+// limited time. Each change of hands raises a fence number, so that the writes
+// of a former owner, however late, are refused.
+//
+// A lease is two items: "fence", which never expires and whose version is the
+// fence number, and "held", which exists as long as the lease is in force.
+// Renewals touch only the second, so a Check stays true through them.
+package lease
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"hubspotconnector/internal/fault"
+	"hubspotconnector/internal/table"
+)
+
+// defaultTTL is longer than a step may run (15 minutes) and a pause after it.
+const defaultTTL = 20 * time.Minute
+
+// tries bounds how often an Acquire that met another one decides again.
+const tries = 8
+
+const (
+	prefix = "LEASE#"
+	fence  = "fence"
+	held   = "held"
+)
+
+// Lease is what Acquire gave to an owner.
+type Lease struct {
+	Name, Owner string
+	// Fence is ≥ 1 and grows each time the lease changes hands.
+	Fence int64
+}
+
+// HeldError is the cause of the fault.Conflict with which Acquire answers when
+// another owner holds the lease.
+type HeldError struct{ Owner string }
+
+func (e *HeldError) Error() string { return "lease is held by " + e.Owner }
+
+// fenceDoc is the document of the fence item.
+type fenceDoc struct {
+	Owner string `json:"owner,omitempty"` // "" after a release
+}
+
+// Store keeps leases. Table is required; TTL 0 means 20 minutes; Now nil means
+// time.Now.
+type Store struct {
+	Table table.Table
+	TTL   time.Duration
+	Now   func() time.Time
+}
+
+// Acquire takes the lease for owner, or renews it if owner has it already, also
+// after it expired if nobody else took it; the fence then stays the same. Held
+// by another: fault.Conflict, caused by a HeldError. Doing it twice, also at
+// once, is the same as once.
+func (s *Store) Acquire(ctx context.Context, name, owner string) (Lease, error) {
+	for range tries {
+		at, doc, isHeld, err := s.read(ctx, name)
+		if err != nil {
+			return Lease{}, fmt.Errorf("acquire lease %s: %w", name, err)
+		}
+		l := Lease{Name: name, Owner: owner, Fence: at}
+		switch {
+		case at > 0 && doc.Owner == owner:
+			err = s.Renew(ctx, l)
+		case isHeld:
+			return Lease{}, fault.Wrap(&HeldError{Owner: doc.Owner}, fault.Conflict, "%s is at work on this already.", doc.Owner)
+		default:
+			l.Fence = at + 1
+			err = s.take(ctx, l)
+		}
+		if err == nil {
+			return l, nil
+		}
+		if !fault.Is(err, fault.Conflict) && !fault.Is(err, fault.Fenced) {
+			return Lease{}, fmt.Errorf("acquire lease %s: %w", name, err)
+		}
+	}
+	return Lease{}, fault.New(fault.Transient, "The lease %s changes hands all the time. Try again.", name)
+}
+
+// read returns the fence number (0 = never taken), its document, and whether
+// the lease is in force.
+func (s *Store) read(ctx context.Context, name string) (at int64, doc fenceDoc, isHeld bool, err error) {
+	items, err := s.Table.GetMany(ctx, []table.Key{key(name, fence), key(name, held)})
+	if err != nil {
+		return 0, doc, false, err
+	}
+	for _, item := range items {
+		if item.Sort == held {
+			isHeld = true
+			continue
+		}
+		at = item.Version
+		if err := json.Unmarshal(item.Doc, &doc); err != nil {
+			return 0, doc, false, fmt.Errorf("decode lease %s: %w", name, err)
+		}
+	}
+	return at, doc, isHeld, nil
+}
+
+// take is the write that hands the lease over: nobody may have taken, renewed
+// or released it since it was read.
+func (s *Store) take(ctx context.Context, l Lease) error {
+	cond := table.Absent()
+	if l.Fence > 1 {
+		cond = table.VersionIs(l.Fence - 1)
+	}
+	return s.Table.Write(ctx, []table.Op{
+		{Verb: table.Put, Item: table.New(key(l.Name, fence), fenceDoc{Owner: l.Owner}), If: cond},
+		{Verb: table.Put, Item: s.held(l), If: table.Absent()},
+	})
+}
+
+// Renew prolongs the lease by TTL from now. One that expired is in force again
+// if nobody took it meanwhile; else fault.Fenced.
+func (s *Store) Renew(ctx context.Context, l Lease) error {
+	err := s.Table.Write(ctx, []table.Op{l.Check(), {Verb: table.Put, Item: s.held(l)}})
+	if Lost(err) {
+		return fault.Wrap(err, fault.Fenced, "Another one has taken over the work on %s.", l.Name)
+	}
+	if err != nil {
+		return fmt.Errorf("renew lease %s: %w", l.Name, err)
+	}
+	return nil
+}
+
+// Release gives the lease back. One that was lost or released before is left
+// alone; that is no error.
+func (s *Store) Release(ctx context.Context, l Lease) error {
+	err := s.Table.Write(ctx, []table.Op{
+		{Verb: table.Put, Item: table.New(key(l.Name, fence), fenceDoc{}), If: table.VersionIs(l.Fence)},
+		{Verb: table.Delete, Item: table.Item{Key: key(l.Name, held)}},
+	})
+	if err != nil && !Lost(err) {
+		return fmt.Errorf("release lease %s: %w", l.Name, err)
+	}
+	return nil
+}
+
+// Check is the op that guards another Write: it fails if the lease changed hands
+// or was released. An expired lease that nobody took still passes.
+func (l Lease) Check() table.Op {
+	return table.Op{Verb: table.Check, Item: table.Item{Key: key(l.Name, fence)}, If: table.VersionIs(l.Fence)}
+}
+
+// Lost reports whether a Write failed because of a lease's Check.
+func Lost(err error) bool {
+	failed, ok := errors.AsType[*table.FailedError](err)
+	return ok && failed.Key.Sort == fence && strings.HasPrefix(failed.Key.Partition, prefix)
+}
+
+// held is the item that keeps the lease in force. Items expire at whole seconds,
+// so the end is rounded up.
+func (s *Store) held(l Lease) table.Item {
+	ttl, now := s.TTL, time.Now
+	if ttl == 0 {
+		ttl = defaultTTL
+	}
+	if s.Now != nil {
+		now = s.Now
+	}
+	item := table.New(key(l.Name, held), struct{}{})
+	item.Expires = now().Add(ttl + time.Second - 1).Truncate(time.Second)
+	return item
+}
+
+func key(name, sort string) table.Key { return table.Key{Partition: prefix + name, Sort: sort} }
