@@ -44,7 +44,7 @@ func table() []Object {
 		{"owner", "owners", "Owner", "owner", "", "", []string{"crm.objects.owners.read"}, false},
 		{"deal", "deals", "Deal", "0-3", modified, "createdate", []string{"crm.objects.deals.read"}, true},
 		{"ticket", "tickets", "Ticket", "0-5", modified, "createdate", []string{"tickets"}, true},
-		crm("product", "products", "Product", "0-7", "e-commerce"),
+		crm("product", "products", "Product", "0-7", "crm.objects.products.read"),
 		crm("line_item", "line_items", "Line Item", "0-8", "crm.objects.line_items.read"),
 		crm("quote", "quotes", "Quote", "0-14", "crm.objects.quotes.read"),
 		crm("communication", "communications", "Communication", "0-18", "crm.objects.contacts.read"),
