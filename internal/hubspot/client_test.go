@@ -27,7 +27,7 @@ type call struct{ line, body string }
 
 // portal answers calls by a function, and checks what each must have.
 type portal struct {
-	t      *testing.T
+	t      testing.TB
 	answer func(n int, c call) (status int, body string, header http.Header)
 
 	mu    sync.Mutex
@@ -99,7 +99,7 @@ func (k *tokens) Renew(ctx context.Context, connection string, bad secret.Text) 
 func noon() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) }
 
 // connect returns a client whose pauses cost no time.
-func connect(t *testing.T, answer func(int, call) (int, string, http.Header)) (*hubspot.Client, *portal) {
+func connect(t testing.TB, answer func(int, call) (int, string, http.Header)) (*hubspot.Client, *portal) {
 	t.Helper()
 	p := &portal{t: t, answer: answer}
 	now := noon()
