@@ -118,6 +118,9 @@ type Run struct {
 	Counts     Counts `json:"counts"`
 	// Rejects :: reason code → records
 	Rejects map[record.Code]int `json:"rejects,omitempty"`
+	// Calls :: vendor → calls sent for the run. Until it is closed these are the
+	// plan's alone; Store.Calls has those of the steps.
+	Calls map[string]int `json:"calls,omitempty"`
 	// Reason is one sentence on why the run failed, was skipped, or is partial
 	// for another reason than rejects.
 	Reason string `json:"reason,omitempty"`

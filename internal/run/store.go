@@ -9,6 +9,7 @@ import (
 
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/lease"
+	"hubspotconnector/internal/meter"
 	"hubspotconnector/internal/record"
 	"hubspotconnector/internal/table"
 )
@@ -287,6 +288,48 @@ func (s *Store) Rejects(ctx context.Context, id ID, part int) (map[string]record
 		return nil
 	})
 	return all, err
+}
+
+// Calls returns the vendor calls that the run's steps have sent. :: vendor → calls
+func (s *Store) Calls(ctx context.Context, id ID) (map[string]int, error) {
+	calls, _, err := s.calls(ctx, id)
+	return calls, err
+}
+
+func (s *Store) calls(ctx context.Context, id ID) (map[string]int, table.Condition, error) {
+	calls := map[string]int{}
+	version, err := table.Load(ctx, s.Table, table.Key{Partition: "RUN#" + string(id), Sort: "calls"}, &calls)
+	if fault.Is(err, fault.NotFound) {
+		return calls, table.Absent(), nil
+	}
+	return calls, table.VersionIs(version), err
+}
+
+// Metered does work and adds the vendor calls that it sends to the run's. A
+// process that dies in between loses the count of that piece of work.
+func (s *Store) Metered(ctx context.Context, id ID, work func(context.Context) error) error {
+	metered, m := meter.With(ctx)
+	workErr := work(metered)
+	sent := m.Calls()
+	if len(sent) == 0 {
+		return workErr
+	}
+	for {
+		calls, cond, err := s.calls(ctx, id)
+		if err == nil {
+			for vendor, n := range sent {
+				calls[vendor] += n
+			}
+			_, err = s.Table.Put(ctx, s.item("RUN#"+string(id), "calls", calls), cond)
+		}
+		switch {
+		case fault.Is(err, fault.Conflict): // a step beside this one
+		case workErr != nil || err == nil:
+			return workErr
+		default:
+			return fmt.Errorf("count calls of run %s: %w", id, err)
+		}
+	}
 }
 
 // Watermark returns up to when the job was delivered; the zero Watermark if it

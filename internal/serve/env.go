@@ -15,12 +15,18 @@ import (
 type Env struct {
 	// Lookup returns a variable; nil means os.LookupEnv.
 	Lookup func(name string) (string, bool)
+	// Names returns the names of all variables; nil means those of the process.
+	Names func() []string
 
+	asked   []string
 	missing []string
 	wrong   []string
 }
 
 func (e *Env) get(name string) string {
+	if !slices.Contains(e.asked, name) {
+		e.asked = append(e.asked, name)
+	}
 	lookup := e.Lookup
 	if lookup == nil {
 		lookup = os.LookupEnv
@@ -32,10 +38,17 @@ func (e *Env) get(name string) string {
 // String returns a required variable.
 func (e *Env) String(name string) string {
 	value := e.get(name)
-	if value == "" && !slices.Contains(e.missing, name) {
-		e.missing = append(e.missing, name)
+	if value == "" {
+		e.Missing(name)
 	}
 	return value
+}
+
+// Missing notes that a variable, or one of several, must be set.
+func (e *Env) Missing(name string) {
+	if !slices.Contains(e.missing, name) {
+		e.missing = append(e.missing, name)
+	}
 }
 
 // Optional returns a variable, or def if it is not set.
@@ -63,6 +76,30 @@ func (e *Env) Duration(name string, def time.Duration) time.Duration {
 	return d
 }
 
+// Known notes as wrong every variable with one of the prefixes that nobody has
+// asked for: most likely its name is misspelled. Call it after all others.
+func (e *Env) Known(prefixes ...string) {
+	names := e.Names
+	if names == nil {
+		names = processNames
+	}
+	for _, name := range slices.Sorted(slices.Values(names())) {
+		hasPrefix := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
+		if slices.ContainsFunc(prefixes, hasPrefix) && !slices.Contains(e.asked, name) {
+			e.wrong = append(e.wrong, name+" is not a setting, check its name")
+		}
+	}
+}
+
+func processNames() []string {
+	var names []string
+	for _, pair := range os.Environ() {
+		name, _, _ := strings.Cut(pair, "=")
+		names = append(names, name)
+	}
+	return names
+}
+
 // Wrong notes that a variable does not hold what it should.
 func (e *Env) Wrong(name, want string) {
 	e.wrong = append(e.wrong, name+" must be "+want)
@@ -73,7 +110,7 @@ func (e *Env) Wrong(name, want string) {
 func (e *Env) Err() error {
 	var parts []string
 	if len(e.missing) > 0 {
-		parts = append(parts, "Set these environment variables: "+strings.Join(e.missing, ", ")+".")
+		parts = append(parts, "Set these settings: "+strings.Join(e.missing, ", ")+".")
 	}
 	if len(e.wrong) > 0 {
 		parts = append(parts, "Correct these: "+strings.Join(e.wrong, "; ")+".")

@@ -6,9 +6,11 @@ package serve
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambda/messages"
@@ -72,6 +74,17 @@ func Task[In, Out any](log *slog.Logger, step func(context.Context, In) (Out, er
 		}
 		return out, nil
 	}
+}
+
+// Failure returns the name and the cause under which the Lambda runtime reports
+// a handler's error to a state machine. The cause is JSON text.
+func Failure(err error) (name, cause string) {
+	var e messages.InvokeResponse_Error
+	if !errors.As(err, &e) {
+		e = messages.InvokeResponse_Error{Type: strings.TrimPrefix(fmt.Sprintf("%T", err), "*"), Message: err.Error()}
+	}
+	doc, _ := json.Marshal(map[string]string{"errorMessage": e.Message, "errorType": e.Type}) // text only: never fails
+	return e.Type, string(doc)
 }
 
 // JSON turns a handler into one that takes and gives JSON, as the Lambda

@@ -48,7 +48,15 @@ type Output struct {
 // Slice takes the job's lease and reads pages until all are staged or time or
 // quota runs short. A broken plan fails with its reason. A job whose lease
 // another run holds is left to that run: SKIPPED, and the run says so.
-func (e *Extractor) Slice(ctx context.Context, in Input) (Output, error) {
+func (e *Extractor) Slice(ctx context.Context, in Input) (out Output, err error) {
+	err = e.Runs.Metered(ctx, in.Run, func(ctx context.Context) error {
+		out, err = e.slice(ctx, in)
+		return err
+	})
+	return out, err
+}
+
+func (e *Extractor) slice(ctx context.Context, in Input) (Output, error) {
 	plan, err := e.Staging.Plan(ctx, in.Run)
 	if err != nil {
 		return Output{}, err

@@ -109,7 +109,14 @@ func (f *Finisher) judge(ctx context.Context, r *run.Run, plan staging.Plan, in 
 	if err != nil {
 		return err
 	}
-	r.Counts = run.Counts{Extracted: ext.Count}
+	calls, err := f.Runs.Calls(ctx, r.ID)
+	if err != nil {
+		return err
+	}
+	for vendor, n := range r.Calls { // the plan's
+		calls[vendor] += n
+	}
+	r.Calls, r.Counts = calls, run.Counts{Extracted: ext.Count}
 	r.Rejects = map[record.Code]int{}
 	settled := len(parts) == ext.Parts && ext.Done
 	for _, p := range parts {

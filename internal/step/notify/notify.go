@@ -5,31 +5,19 @@ package notify
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
 	"hubspotconnector/internal/fault"
+	"hubspotconnector/internal/mail"
 	"hubspotconnector/internal/run"
 	"hubspotconnector/internal/step"
 )
 
-// Message is what a person reads.
-type Message struct {
-	Subject string
-	Body    string
-}
-
-// Sender sends a message to those who want to know. Its errors are for the log:
-// a failing message fails no run.
-type Sender interface {
-	Send(ctx context.Context, id string, m Message) error
-}
-
 // Notifier sends the outcome of rounds. All fields are required.
 type Notifier struct {
 	Runs   *run.Store
-	Sender Sender
+	Sender mail.Sender
 }
 
 // Input is the task's payload.
@@ -57,12 +45,12 @@ func (n *Notifier) Round(ctx context.Context, in Input) (step.Turn, error) {
 	}
 	round.Notified = true
 	if err := n.Runs.SaveRound(ctx, round); err != nil && !fault.Is(err, fault.Conflict) {
-		return done, errors.Join(err)
+		return done, fmt.Errorf("note that %s was told: %w", id, err)
 	}
 	return done, nil
 }
 
-func message(round run.Round, runs []run.Run) Message {
+func message(round run.Round, runs []run.Run) mail.Message {
 	what := round.Chain
 	if what == "" && len(runs) > 0 {
 		what = runs[0].JobName
@@ -83,5 +71,5 @@ func message(round run.Round, runs []run.Run) Message {
 			fmt.Fprintf(&b, "  Error file: %s\n", r.ErrorFile)
 		}
 	}
-	return Message{Subject: fmt.Sprintf("%s: %s", what, round.Status), Body: b.String()}
+	return mail.Message{Subject: fmt.Sprintf("%s: %s", what, round.Status), Body: b.String()}
 }

@@ -17,6 +17,8 @@ import (
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/job"
 	"hubspotconnector/internal/mapping"
+	"hubspotconnector/internal/meter"
+	"hubspotconnector/internal/person"
 	"hubspotconnector/internal/record"
 	"hubspotconnector/internal/run"
 	"hubspotconnector/internal/staging"
@@ -42,12 +44,11 @@ type Planner struct {
 	Connections *connection.Store
 	Jobs        *job.Store
 	Chains      *chain.Store
+	People      *person.Store
 	Runs        *run.Store
 	Staging     *staging.Store
 	NewID       func() string
 	Now         func() time.Time
-	// ResolutionKeys are the organisation's person resolution keys; nil = Email.
-	ResolutionKeys []string
 	// Overlap is read again before the watermark, against a late search index;
 	// 0 = 1 hour.
 	Overlap time.Duration
@@ -92,7 +93,8 @@ func (p *Planner) Round(ctx context.Context, in Input) (Output, error) {
 	runs := make([]run.Run, len(jobs))
 	schemas := map[string]record.Schema{}
 	for i, j := range jobs {
-		frozen, err := p.freeze(ctx, j, in.Input, schemas)
+		metered, calls := meter.With(ctx)
+		frozen, err := p.freeze(metered, j, in.Input, schemas)
 		if turn, ok := step.Later(err, p.Now()); ok {
 			return Output{Turn: turn}, nil
 		}
@@ -106,7 +108,7 @@ func (p *Planner) Round(ctx context.Context, in Input) (Output, error) {
 		runs[i] = run.Run{
 			ID: frozen.Run, Execution: in.Execution, Round: in.Round, Job: j.ID, JobName: j.Name, Chain: round.Chain,
 			Connection: j.Connection, Lane: run.Changes, Mode: mode(frozen.Query), Cause: in.Input.Cause,
-			Status: run.Planned, Started: round.Started,
+			Status: run.Planned, Started: round.Started, Calls: calls.Calls(),
 		}
 	}
 	if round, err = p.Runs.Open(ctx, round, runs); err != nil {
@@ -171,12 +173,9 @@ func (p *Planner) resolve(ctx context.Context, in Input) (run.Round, []job.Job, 
 // Transient) is an error; everything else makes the plan broken.
 func (p *Planner) freeze(ctx context.Context, j job.Job, in run.Input, schemas map[string]record.Schema) (staging.Plan, error) {
 	now := p.Now().UTC()
-	frozen := staging.Plan{Run: run.ID(p.NewID()), Job: j, PartSize: p.PartSize, ResolutionKeys: p.ResolutionKeys, Now: now}
+	frozen := staging.Plan{Run: run.ID(p.NewID()), Job: j, PartSize: p.PartSize, Now: now}
 	if frozen.PartSize == 0 {
 		frozen.PartSize = 5000
-	}
-	if len(frozen.ResolutionKeys) == 0 {
-		frozen.ResolutionKeys = []string{"Email"}
 	}
 	err := p.fill(ctx, &frozen, in, schemas)
 	switch {
@@ -212,29 +211,20 @@ func (p *Planner) fill(ctx context.Context, f *staging.Plan, in run.Input, schem
 		return err
 	}
 	f.PortalID = c.PortalID
+	if f.ResolutionKeys, err = p.People.Keys(ctx); err != nil {
+		return err
+	}
 	if len(j.Missing) > 0 {
 		return fault.New(fault.Invalid, "%s", j.MissingSentence())
 	}
-	object, ok := catalog.Find(j.Mapping.Source)
-	if !ok {
-		return fault.New(fault.Invalid, "HubSpot has no object %q.", j.Mapping.Source)
-	}
-	if f.Source, err = p.Source.Schema(ctx, j.Connection, object.TypeID); err != nil {
+	if err := p.schemas(ctx, f, schemas); err != nil {
 		return err
-	}
-	if f.Target, err = p.targetSchema(ctx, j.Mapping.Target, schemas); err != nil {
-		return err
-	}
-	f.Lookups = map[string]record.Schema{}
-	for _, d := range j.Mapping.Derived {
-		if f.Lookups[d.Object], err = p.describe(ctx, d.Object, schemas); err != nil {
-			return err
-		}
 	}
 	program, err := Compile(*f)
 	if err != nil {
 		return err
 	}
+	object, _ := catalog.Find(j.Mapping.Source)
 	for _, skip := range program.Skipped {
 		f.Skipped = append(f.Skipped, skip.Field)
 	}
@@ -246,10 +236,57 @@ func (p *Planner) fill(ctx context.Context, f *staging.Plan, in run.Input, schem
 }
 
 // Compile compiles the mapping of a frozen plan; what drifted is skipped.
-func Compile(f staging.Plan) (*mapping.Program, error) {
+func Compile(f staging.Plan) (*mapping.Program, error) { return compile(f, true) }
+
+func compile(f staging.Plan, allowDrift bool) (*mapping.Program, error) {
 	return mapping.Compile(f.Job.Mapping, f.Source, f.Target, mapping.Options{
-		ResolutionKeys: f.ResolutionKeys, Lookup: f.Lookups, AllowDrift: true,
+		ResolutionKeys: f.ResolutionKeys, Lookup: f.Lookups, AllowDrift: allowDrift,
 	})
+}
+
+// Check finds what is wrong with a job's mapping, before it is saved: all
+// problems at once, as fault.Invalid. A connection that cannot be used is its
+// error instead.
+func (p *Planner) Check(ctx context.Context, j job.Job) error {
+	f := staging.Plan{Job: j}
+	if err := p.Connections.Usable(ctx, j.Connection); err != nil {
+		return err
+	}
+	var err error
+	if f.ResolutionKeys, err = p.People.Keys(ctx); err != nil {
+		return err
+	}
+	if err := p.schemas(ctx, &f, map[string]record.Schema{}); err != nil {
+		return err
+	}
+	if _, err := compile(f, false); err != nil {
+		return fault.Wrap(err, fault.Invalid, "%s", sentence(err))
+	}
+	return nil
+}
+
+// schemas fills in what the plan needs to know of both sides. known :: object of
+// the target → its schema, as far as it was read before.
+func (p *Planner) schemas(ctx context.Context, f *staging.Plan, known map[string]record.Schema) error {
+	j := f.Job
+	object, ok := catalog.Find(j.Mapping.Source)
+	if !ok {
+		return fault.New(fault.Invalid, "HubSpot has no object %q.", j.Mapping.Source)
+	}
+	var err error
+	if f.Source, err = p.Source.Schema(ctx, j.Connection, object.TypeID); err != nil {
+		return err
+	}
+	if f.Target, err = p.targetSchema(ctx, j.Mapping.Target, known); err != nil {
+		return err
+	}
+	f.Lookups = map[string]record.Schema{}
+	for _, d := range j.Mapping.Derived {
+		if f.Lookups[d.Object], err = p.describe(ctx, d.Object, known); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // targetSchema describes the target; a people job writes two objects.

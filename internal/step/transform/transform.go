@@ -42,7 +42,15 @@ type Output struct{ step.Turn }
 
 // Part stages the rows of a part, unless they are staged already. The second
 // pass holds the deferred rows of the first alone, looked up again.
-func (t *Transformer) Part(ctx context.Context, in Input) (Output, error) {
+func (t *Transformer) Part(ctx context.Context, in Input) (out Output, err error) {
+	err = t.Runs.Metered(ctx, in.Run, func(ctx context.Context) error {
+		out, err = t.part(ctx, in)
+		return err
+	})
+	return out, err
+}
+
+func (t *Transformer) part(ctx context.Context, in Input) (Output, error) {
 	done := Output{Turn: step.Turn{Status: step.Done}}
 	if there, err := t.Staging.HasRows(ctx, in.Run, in.Part, in.Pass); there || err != nil {
 		return done, err

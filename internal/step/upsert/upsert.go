@@ -72,7 +72,15 @@ type Output struct {
 
 // Part settles the entries of a part's pass, until all are or time or quota
 // runs short.
-func (u *Upserter) Part(ctx context.Context, in Input) (Output, error) {
+func (u *Upserter) Part(ctx context.Context, in Input) (out Output, err error) {
+	err = u.Runs.Metered(ctx, in.Run, func(ctx context.Context) error {
+		out, err = u.part(ctx, in)
+		return err
+	})
+	return out, err
+}
+
+func (u *Upserter) part(ctx context.Context, in Input) (Output, error) {
 	r, err := u.Runs.Get(ctx, in.Run)
 	if err != nil {
 		return Output{}, err

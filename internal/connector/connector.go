@@ -1,0 +1,93 @@
+// Package connector puts the connector together: stores, vendor clients and
+// steps over the ports. Functions and local runs build it alike, so that what
+// runs on a laptop is what runs on AWS.
+package connector
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"hubspotconnector/internal/activity"
+	"hubspotconnector/internal/avatar"
+	"hubspotconnector/internal/blob"
+	"hubspotconnector/internal/budget"
+	"hubspotconnector/internal/chain"
+	"hubspotconnector/internal/connection"
+	"hubspotconnector/internal/delta"
+	"hubspotconnector/internal/gainsight"
+	"hubspotconnector/internal/hubspot"
+	"hubspotconnector/internal/job"
+	"hubspotconnector/internal/machine"
+	"hubspotconnector/internal/mail"
+	"hubspotconnector/internal/oauth"
+	"hubspotconnector/internal/ootb"
+	"hubspotconnector/internal/person"
+	"hubspotconnector/internal/run"
+	"hubspotconnector/internal/schedule"
+	"hubspotconnector/internal/secret"
+	"hubspotconnector/internal/staging"
+	"hubspotconnector/internal/step/extract"
+	"hubspotconnector/internal/step/finish"
+	"hubspotconnector/internal/step/notify"
+	"hubspotconnector/internal/step/plan"
+	"hubspotconnector/internal/step/sweep"
+	"hubspotconnector/internal/step/transform"
+	"hubspotconnector/internal/step/upsert"
+	"hubspotconnector/internal/table"
+	"hubspotconnector/internal/token"
+)
+
+// Ports are what the connector works on. All fields but HTTP, Now and Sleep are
+// required; Machines only for Sweep.
+type Ports struct {
+	Table    table.Table
+	Bucket   blob.Bucket
+	Sealer   secret.Sealer
+	Sender   mail.Sender
+	Machines machine.Machines
+	// HubSpotHTTP and GainsightHTTP send; nil = Go's default transport.
+	HubSpotHTTP, GainsightHTTP *http.Client
+	Now                        func() time.Time                                 // nil = time.Now
+	Sleep                      func(ctx context.Context, d time.Duration) error // nil = a timer
+	NewID                      func() string                                    // returns ULIDs
+	// PartSize is the records of a part; 0 = 5,000.
+	PartSize int
+}
+
+// Connector is the system, put together.
+type Connector struct {
+	Connections *connection.Store
+	Tokens      *token.Broker
+	Flow        *oauth.Flow
+	Jobs        *job.Store
+	Chains      *chain.Store
+	Schedules   *schedule.Store
+	People      *person.Store
+	Avatars     *avatar.Store
+	Activity    *activity.Store
+	Ready       *ootb.Creator
+	Runs        *run.Store
+	Staging     *staging.Store
+	Delta       *delta.Store
+	Bucket      blob.Bucket
+
+	HubSpot   *hubspot.Client
+	Gainsight *gainsight.Client
+	// Budgets are both vendors' quotas, by vendor.
+	Budgets map[string]map[string]*budget.Budget
+
+	Plan      *plan.Planner
+	Extract   *extract.Extractor
+	Transform *transform.Transformer
+	Upsert    *upsert.Upserter
+	Finish    *finish.Finisher
+	Notify    *notify.Notifier
+	Sweep     *sweep.Sweeper
+}
+
+// The vendors, as they are named where calls are counted.
+const (
+	HubSpot   = "HubSpot"
+	Gainsight = "Gainsight"
+)

@@ -1,0 +1,161 @@
+package connector
+
+import (
+	"context"
+	"time"
+
+	"hubspotconnector/internal/activity"
+	"hubspotconnector/internal/apiclient"
+	"hubspotconnector/internal/avatar"
+	"hubspotconnector/internal/budget"
+	"hubspotconnector/internal/chain"
+	"hubspotconnector/internal/connection"
+	"hubspotconnector/internal/delta"
+	"hubspotconnector/internal/fault"
+	"hubspotconnector/internal/gainsight"
+	"hubspotconnector/internal/hubspot"
+	"hubspotconnector/internal/job"
+	"hubspotconnector/internal/lease"
+	"hubspotconnector/internal/meter"
+	"hubspotconnector/internal/oauth"
+	"hubspotconnector/internal/ootb"
+	"hubspotconnector/internal/person"
+	"hubspotconnector/internal/run"
+	"hubspotconnector/internal/schedule"
+	"hubspotconnector/internal/staging"
+	"hubspotconnector/internal/step/extract"
+	"hubspotconnector/internal/step/finish"
+	"hubspotconnector/internal/step/notify"
+	"hubspotconnector/internal/step/plan"
+	"hubspotconnector/internal/step/sweep"
+	"hubspotconnector/internal/step/transform"
+	"hubspotconnector/internal/step/upsert"
+	"hubspotconnector/internal/token"
+)
+
+// New puts a connector together. It does no I/O.
+func New(s Settings, p Ports) *Connector {
+	if p.Now == nil {
+		p.Now = time.Now
+	}
+	c := &Connector{Bucket: p.Bucket}
+	leases := &lease.Store{Table: p.Table, Now: p.Now}
+	tokens := &token.Store{Table: p.Table, Sealer: p.Sealer}
+	c.vendors(s, p, tokens, leases)
+	c.configuration(p, tokens)
+	c.Runs = &run.Store{Table: p.Table, Leases: leases, Now: p.Now}
+	c.Staging = &staging.Store{Bucket: p.Bucket}
+	c.Delta = &delta.Store{Table: p.Table}
+	c.steps(p)
+	return c
+}
+
+// vendors builds the clients of both, with their budgets and tokens.
+func (c *Connector) vendors(s Settings, p Ports, tokens *token.Store, leases *lease.Store) {
+	c.Budgets = budgets(s.Limits, p)
+	api := apiclient.Client{Counted: meter.Count, Now: p.Now, Sleep: p.Sleep}
+	api.HTTP, api.Budgets = p.HubSpotHTTP, c.Budgets[HubSpot]
+	c.HubSpot = &hubspot.Client{Config: s.HubSpot, API: api}
+	c.Tokens = &token.Broker{
+		Store: tokens, Leases: leases, Refresh: c.HubSpot.Refresh, Now: p.Now, Sleep: p.Sleep, NewID: p.NewID,
+		Lost: func(ctx context.Context, id string) error { return c.Connections.NeedsReauthorization(ctx, id) },
+	}
+	c.HubSpot.Tokens = c.Tokens
+	api.HTTP, api.Budgets = p.GainsightHTTP, c.Budgets[Gainsight]
+	c.Gainsight = &gainsight.Client{Config: s.Gainsight, API: api}
+	c.Gainsight.Tokens = &token.Broker{
+		Store: tokens, Leases: leases, First: true, Now: p.Now, Sleep: p.Sleep, NewID: p.NewID,
+		Refresh: func(ctx context.Context, _ token.Token) (token.Token, error) { return c.Gainsight.Grant(ctx) },
+	}
+}
+
+// budgets are the quotas of both vendors: their own, or those of the settings.
+func budgets(l Limits, p Ports) map[string]map[string]*budget.Budget {
+	quota := func(name string, windows ...budget.Window) *budget.Budget {
+		return &budget.Budget{Table: p.Table, Name: name, Windows: windows, Now: p.Now}
+	}
+	set := func(w, vendors budget.Window) budget.Window {
+		if w.Calls == 0 {
+			return vendors
+		}
+		return w
+	}
+	own := gainsight.Windows()
+	calls := own[gainsight.BudgetCalls]
+	return map[string]map[string]*budget.Budget{
+		// HubSpot's limits of an OAuth app per portal (usage guidelines, November 2026).
+		HubSpot: {
+			hubspot.BudgetObjects:      quota("hubspot-objects", set(l.HubSpot, budget.Window{Calls: 110, Per: 10 * time.Second})),
+			hubspot.BudgetSearch:       quota("hubspot-search", set(l.HubSpotSearch, budget.Window{Calls: 5, Per: time.Second})),
+			hubspot.BudgetAssociations: quota("hubspot-associations", budget.Window{Calls: 100, Per: 10 * time.Second}),
+		},
+		Gainsight: {
+			gainsight.BudgetCalls: quota("gainsight-calls", set(l.Gainsight, calls[0]), set(l.GainsightDay, calls[1])),
+			gainsight.BudgetUsers: quota("gainsight-users", own[gainsight.BudgetUsers]...),
+		},
+	}
+}
+
+// configuration builds the stores of what admins configure.
+func (c *Connector) configuration(p Ports, tokens *token.Store) {
+	c.Activity = &activity.Store{Table: p.Table, Now: p.Now, NewID: p.NewID}
+	c.Schedules = &schedule.Store{Table: p.Table, Activity: c.Activity}
+	c.Jobs = &job.Store{Table: p.Table, Activity: c.Activity, NewID: p.NewID, Check: c.checkJob}
+	c.Chains = &chain.Store{Table: p.Table, Activity: c.Activity, Jobs: c.Jobs, NewID: p.NewID}
+	c.Jobs.Chains = c.Chains.NamesWith
+	c.Connections = &connection.Store{
+		Table: p.Table, Activity: c.Activity, Tokens: tokens, Jobs: c.Jobs, Chains: c.Chains, NewID: p.NewID,
+		Withdraw: c.HubSpot.Revoke, Running: c.running, Now: p.Now,
+	}
+	c.People = &person.Store{Table: p.Table, Activity: c.Activity, Jobs: c.Jobs}
+	c.Avatars = &avatar.Store{Table: p.Table}
+	c.Ready = &ootb.Creator{
+		Table: p.Table, Connections: c.Connections, Jobs: c.Jobs, Chains: c.Chains, Schema: c.Gainsight.Schema, NewID: p.NewID,
+	}
+	c.Flow = &oauth.Flow{
+		Table: p.Table, Connections: c.Connections, AuthorizeURL: c.HubSpot.AuthorizeURL, Exchange: c.HubSpot.Exchange,
+		Ready: c.Ready.Ready, Now: p.Now,
+	}
+}
+
+// checkJob finds what is wrong with a job's mapping, all at once.
+func (c *Connector) checkJob(ctx context.Context, j job.Job) error {
+	return c.Plan.Check(ctx, j)
+}
+
+// running reports whether a run of the connection is open.
+func (c *Connector) running(ctx context.Context, id string) (bool, error) {
+	rounds, err := c.Runs.OpenRounds(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, round := range rounds {
+		for _, runID := range round.Jobs {
+			r, err := c.Runs.Get(ctx, runID)
+			if err != nil && !fault.Is(err, fault.NotFound) {
+				return false, err
+			}
+			if err == nil && r.Connection == id && !r.Status.Closed() {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// steps builds the steps of a run.
+func (c *Connector) steps(p Ports) {
+	c.Plan = &plan.Planner{
+		Source: c.HubSpot, Target: c.Gainsight, Connections: c.Connections, Jobs: c.Jobs, Chains: c.Chains, People: c.People,
+		Runs: c.Runs, Staging: c.Staging, NewID: p.NewID, Now: p.Now, PartSize: p.PartSize,
+	}
+	c.Extract = &extract.Extractor{Source: c.HubSpot, Runs: c.Runs, Staging: c.Staging, Now: p.Now}
+	c.Transform = &transform.Transformer{Target: c.Gainsight, Runs: c.Runs, Staging: c.Staging, Compile: plan.Compile, Now: p.Now}
+	c.Upsert = &upsert.Upserter{Target: c.Gainsight, Runs: c.Runs, Staging: c.Staging, Delta: c.Delta, Avatars: c.Avatars, Now: p.Now}
+	c.Finish = &finish.Finisher{Runs: c.Runs, Staging: c.Staging, Bucket: p.Bucket, Activity: c.Activity, Now: p.Now}
+	c.Notify = &notify.Notifier{Runs: c.Runs, Sender: p.Sender}
+	c.Sweep = &sweep.Sweeper{Runs: c.Runs, Machines: p.Machines, CloseRound: func(ctx context.Context, execution string, round int) error {
+		_, err := c.Finish.Close(ctx, finish.Input{Scope: "round", Execution: execution, Round: round})
+		return err
+	}}
+}

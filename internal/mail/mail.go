@@ -1,0 +1,17 @@
+// Package mail is the port for messages to people.
+package mail
+
+import "context"
+
+// Message is what a person reads. It holds counts and reasons, no record values.
+type Message struct {
+	Subject string
+	Body    string // plain text
+}
+
+// Sender sends messages to those who want to know how runs end. An id names the
+// message: sending one id again may deliver it again. Errors are for the log: a
+// failing message fails no run.
+type Sender interface {
+	Send(ctx context.Context, id string, m Message) error
+}
