@@ -35,15 +35,13 @@ type Store struct {
 
 // Effect is what a new key does to one people job.
 type Effect struct {
-	Job job.Job // as it becomes
+	Before, After job.Job
 	// Ticked and Unticked are the person's fields that become identifiers of the
 	// job, or stop being so.
 	Ticked, Unticked []string
 	// Unmapped are fields of the key that the job does not map. The key can be
 	// changed only when there are none.
 	Unmapped []string
-
-	old job.Job
 }
 
 type setting struct {
@@ -106,13 +104,13 @@ func (s *Store) Effects(ctx context.Context, keys []string) ([]Effect, error) {
 }
 
 func effect(j job.Job, keys []string) Effect {
-	e := Effect{Job: j, old: j}
+	e := Effect{Before: j, After: j}
 	if j.Mapping.Target != people {
 		return e
 	}
-	e.Job.Mapping.Direct = slices.Clone(j.Mapping.Direct)
+	e.After.Mapping.Direct = slices.Clone(j.Mapping.Direct)
 	mapped := map[string]bool{}
-	for i, d := range e.Job.Mapping.Direct {
+	for i, d := range e.After.Mapping.Direct {
 		field, ok := strings.CutPrefix(d.To, mapping.PersonPrefix)
 		if !ok {
 			continue
@@ -125,7 +123,7 @@ func effect(j job.Job, keys []string) Effect {
 		case !is && d.Identifier:
 			e.Unticked = append(e.Unticked, field)
 		}
-		e.Job.Mapping.Direct[i].Identifier = is
+		e.After.Mapping.Direct[i].Identifier = is
 	}
 	for _, k := range keys {
 		if !mapped[k] {
@@ -150,9 +148,9 @@ func (s *Store) Save(ctx context.Context, keys []string, by string) ([]Effect, e
 	var unmapped []string
 	for _, e := range effects {
 		if len(e.Unmapped) > 0 {
-			unmapped = append(unmapped, fmt.Sprintf("%s in the job %q", strings.Join(e.Unmapped, " and "), e.Job.Name))
+			unmapped = append(unmapped, fmt.Sprintf("%s in the job %q", strings.Join(e.Unmapped, " and "), e.After.Name))
 		}
-		ops = append(ops, s.Jobs.SaveOps(&e.old, e.Job, by)...)
+		ops = append(ops, s.Jobs.SaveOps(&e.Before, e.After, by)...)
 	}
 	if len(unmapped) > 0 {
 		return effects, fault.New(fault.Invalid, "Map these fields of Person before they become the resolution key: %s.", strings.Join(unmapped, "; "))
