@@ -69,7 +69,7 @@ func (e *encoder) uint(n int) { e.write(binary.AppendUvarint(e.room[:0], uint64(
 func Decode(r io.Reader) (*Index, error) {
 	d := &decoder{r: bufio.NewReaderSize(r, 1<<16), sum: crc32.NewIEEE()}
 	x := d.index()
-	if sum := d.sum.Sum32(); d.err == nil && binary.BigEndian.Uint32(d.read(4)) != sum {
+	if sum := d.sum.Sum32(); d.err == nil && binary.BigEndian.Uint32(d.next(4)) != sum {
 		d.err = errDamaged
 	}
 	switch {
@@ -84,7 +84,7 @@ func Decode(r io.Reader) (*Index, error) {
 var errDamaged = errors.New("damaged")
 
 func (d *decoder) index() *Index {
-	if string(d.read(len(mark))) != mark {
+	if string(d.next(len(mark))) != mark {
 		d.damaged()
 	}
 	x := &Index{width: d.uint(), prefixAt: map[string]uint32{}, sorted: true}
@@ -97,7 +97,7 @@ func (d *decoder) index() *Index {
 	n := d.uint()
 	x.entries = make([]entry, 0, min(n, 1<<20))
 	for range n {
-		b := d.read(entrySize)
+		b := d.next(entrySize)
 		e := entry{[16]byte(b), binary.BigEndian.Uint32(b[16:]), binary.BigEndian.Uint32(b[20:])}
 		if d.err == nil && !x.holds(e) {
 			d.damaged()
@@ -138,24 +138,31 @@ func (d *decoder) damaged() {
 // that the file does not fill.
 const step = 1 << 20
 
-// read returns the next n bytes; up to entrySize of them are valid until the
-// next read.
+// read returns the next n bytes.
 func (d *decoder) read(n int) []byte {
-	b := d.room[:0]
-	if n > len(d.room) {
-		b = make([]byte, 0, min(n, step))
-	}
+	b := make([]byte, 0, min(n, step))
 	for len(b) < n && d.err == nil {
 		at := len(b)
 		b = append(b, make([]byte, min(n-at, step))...)
-		if _, d.err = io.ReadFull(d.r, b[at:]); d.err == nil {
-			_, _ = d.sum.Write(b[at:]) // never fails
-		}
-	}
-	if d.err != nil {
-		return make([]byte, min(n, entrySize))
+		d.fill(b[at:])
 	}
 	return b
+}
+
+// next returns the next n bytes, at most entrySize, until the next call.
+func (d *decoder) next(n int) []byte {
+	d.fill(d.room[:n])
+	return d.room[:n]
+}
+
+func (d *decoder) fill(b []byte) {
+	if d.err != nil {
+		clear(b)
+		return
+	}
+	if _, d.err = io.ReadFull(d.r, b); d.err == nil {
+		_, _ = d.sum.Write(b) // never fails
+	}
 }
 
 // maxLength bounds every length in the file: 2 GiB.
@@ -182,6 +189,6 @@ func (d *decoder) uint() int {
 type bytesOf struct{ d *decoder }
 
 func (b bytesOf) ReadByte() (byte, error) {
-	one := b.d.read(1)
+	one := b.d.next(1)
 	return one[0], b.d.err
 }
