@@ -13,8 +13,7 @@ func dayAt(t time.Time) day {
 	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
 }
 
-// searchDays is how far apart two occurrences can be, in days, and more: two
-// months for the nth weekday, and a day that a zone skipped.
+// searchDays is more than how far apart two occurrences can be: two months.
 const searchDays = 70
 
 // Next returns the first occurrence strictly after a time, and false if there is
@@ -30,8 +29,7 @@ func (s Schedule) Next(after time.Time) (time.Time, bool) {
 	}
 	at, _ := time.Parse(clock, s.At)
 	wall := at.Sub(dayAt(at))
-	// A day that the zone skipped as a whole may run on the day after.
-	from := dayAt(after.In(loc)).AddDate(0, 0, -2)
+	from := dayAt(after.In(loc))
 	if from.Before(first) {
 		from = first
 	}
