@@ -94,11 +94,11 @@ func (c *Client) sendUsers(ctx context.Context, r apiclient.Request, rows []map[
 	}
 	if stored, readErr := readStored(a.data); readErr == nil && !match(stored, rows, results, keys) {
 		ids := slices.DeleteFunc(idsOf(stored), func(id string) bool { return id == "" })
-		stored, findErr := c.Find(ctx, "gsuser", keys, gsid, ids)
+		found, findErr := c.Find(ctx, "gsuser", keys, gsid, ids)
 		switch {
 		case findErr != nil && refusedRows(findErr) == nil:
 			return findErr
-		case findErr != nil || !match(stored, rows, results, keys):
+		case findErr != nil || len(found) < len(ids) || !match(found, rows, results, keys):
 			return fault.New(fault.Transient, "Gainsight stored some of the users, but does not say which.")
 		}
 	}

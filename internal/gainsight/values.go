@@ -3,6 +3,7 @@ package gainsight
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -58,7 +59,7 @@ func ParseTime(v any) (time.Time, error) {
 	case json.Number:
 		ms, err := v.Int64()
 		if err != nil {
-			return time.Time{}, fmt.Errorf("read a date: not in whole milliseconds")
+			return time.Time{}, errors.New("read a date: not in whole milliseconds")
 		}
 		return time.UnixMilli(ms).UTC(), nil
 	case string:
@@ -71,5 +72,5 @@ func ParseTime(v any) (time.Time, error) {
 			}
 		}
 	}
-	return time.Time{}, fmt.Errorf("read a date: not in a form of Gainsight")
+	return time.Time{}, errors.New("read a date: not in a form of Gainsight")
 }

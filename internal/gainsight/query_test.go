@@ -1,0 +1,237 @@
+package gainsight_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"hubspotconnector/internal/fault"
+	"hubspotconnector/internal/gainsight"
+)
+
+func records(rows ...string) string {
+	return `{"result":true,"errorCode":null,"errorDesc":null,"localizedErrorDesc":null,"requestId":"r","data":{"records":[` +
+		strings.Join(rows, ",") + `]},"message":null}`
+}
+
+// numbered returns rows n to m (exclusive) of the object, with GSIDs in order.
+func numbered(n, m int) []string {
+	var rows []string
+	for ; n < m; n++ {
+		rows = append(rows, fmt.Sprintf(`{"Gsid":"1P02%05d"}`, n))
+	}
+	return rows
+}
+
+func TestScanAsksForThePageBehindAGSID(t *testing.T) {
+	c, v := connect(t, answers(200, records(`{"Gsid":"1P02B","Name":"Northwind"}`)))
+	rows, err := c.Scan(t.Context(), "hubspot_deal__gc", []string{"Gsid", "Name"}, "1P02A", 5000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []sent{{"POST /v1/data/objects/query/hubspot_deal__gc", `{"select":["Gsid","Name"],` +
+		`"where":{"conditions":[{"name":"Gsid","alias":"A","value":["1P02A"],"operator":"GT"}],"expression":"A"},` +
+		`"orderBy":{"Gsid":"asc"},"limit":5000,"offset":0}`}}
+	if diff := cmp.Diff(want, v.sent); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]map[string]any{{"Gsid": "1P02B", "Name": "Northwind"}}, rows); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestScanRefusesAPageThatIsTooLarge(t *testing.T) {
+	c, v := connect(t, answers(200))
+	for _, limit := range []int{0, 5001} {
+		if _, err := c.Scan(t.Context(), "company", nil, "", limit); err == nil {
+			t.Errorf("a page of %d rows was asked for", limit)
+		}
+	}
+	if len(v.sent) != 0 {
+		t.Errorf("%d calls, want none", len(v.sent))
+	}
+}
+
+func TestFindAsksForFiftyValuesAtATime(t *testing.T) {
+	var values []string
+	for i := range 101 {
+		values = append(values, fmt.Sprint(i))
+	}
+	c, v := connect(t, answers(200, noRows, records(`{"Gsid":"1P02A","HubSpot_ID__gc":"77"}`), noRows))
+	rows, err := c.Find(t.Context(), "company", []string{"HubSpot_ID__gc"}, "HubSpot_ID__gc", values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) != 1 || rows[0]["Gsid"] != "1P02A" {
+		t.Errorf("found %v", rows)
+	}
+	var asked []string
+	for _, s := range v.sent {
+		var body struct {
+			Where struct {
+				Conditions []struct{ Value []string }
+			}
+		}
+		if err := json.Unmarshal([]byte(s.Body), &body); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(body.Where.Conditions[0].Value); n > 50 {
+			t.Errorf("%d values in one call", n)
+		}
+		asked = append(asked, body.Where.Conditions[0].Value...)
+	}
+	if diff := cmp.Diff(values, asked); diff != "" {
+		t.Error(diff)
+	}
+	want := `{"select":["Gsid","HubSpot_ID__gc"],` +
+		`"where":{"conditions":[{"name":"HubSpot_ID__gc","alias":"A","value":["100"],"operator":"IN"}],"expression":"A"},` +
+		`"orderBy":{"Gsid":"asc"},"limit":5000,"offset":0}`
+	if diff := cmp.Diff(want, v.sent[len(v.sent)-1].Body); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFindOfNothingCostsNothing(t *testing.T) {
+	c, v := connect(t, answers(200))
+	rows, err := c.Find(t.Context(), "company", nil, "Name", nil)
+	if err != nil || len(rows) != 0 || len(v.sent) != 0 {
+		t.Errorf("%d rows, %d calls, %v", len(rows), len(v.sent), err)
+	}
+}
+
+func TestFindGoesOnBehindAFullPage(t *testing.T) {
+	c, v := connect(t, answers(200, records(numbered(0, 5000)...), records(numbered(5000, 5003)...)))
+	rows, err := c.Find(t.Context(), "company", nil, "Industry", []string{"Retail"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) != 5003 {
+		t.Errorf("%d rows, want 5003", len(rows))
+	}
+	want := `{"select":["Gsid"],"where":{"conditions":[` +
+		`{"name":"Industry","alias":"A","value":["Retail"],"operator":"IN"},` +
+		`{"name":"Gsid","alias":"B","value":["1P0204999"],"operator":"GT"}],"expression":"A AND B"},` +
+		`"orderBy":{"Gsid":"asc"},"limit":5000,"offset":0}`
+	if diff := cmp.Diff(want, v.sent[1].Body); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFindStopsWhenAPageDoesNotMoveOn(t *testing.T) {
+	page := records(numbered(0, 5000)...)
+	c, v := connect(t, func(int, *http.Request, string) (int, string) { return 200, page })
+	_, err := c.Find(t.Context(), "company", nil, "Industry", []string{"Retail"})
+	if !fault.Is(err, fault.Invalid) || len(v.sent) != 2 {
+		t.Errorf("%d calls, %v", len(v.sent), err)
+	}
+}
+
+func TestFindReturnsARowOnceThoughTwoChunksMatchIt(t *testing.T) {
+	var values []string
+	for i := range 51 {
+		values = append(values, fmt.Sprint("value ", i))
+	}
+	row := records(`{"Gsid":"1P02A","Name":"Northwind"}`)
+	c, _ := connect(t, answers(200, row, row))
+	rows, err := c.Find(t.Context(), "company", nil, "Name", values)
+	if err != nil || len(rows) != 1 {
+		t.Errorf("%d rows, want 1: %v", len(rows), err)
+	}
+}
+
+func TestAReadIsEmptyOnlyIfGainsightSaysSo(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		status int
+		answer string
+		empty  bool
+	}{
+		{"no records", 200, noRows, true},
+		{"an empty array", 200, `{"result":true,"data":[]}`, true},
+		{"records that are null", 200, `{"result":true,"data":{"records":null}}`, true},
+		{"no data found", 200, `{"result":false,"errorCode":"GSOBJ_1XXX","errorDesc":"No data found for given criteria","data":null}`, true},
+		{"no data found, with 400", 400, `{"result":false,"errorCode":"GSOBJ_1XXX","errorDesc":"No data found for given criteria","data":null}`, true},
+		{"no data found, under another code", 400, `{"result":false,"errorCode":"GSOBJ_1017","errorDesc":"No data found for given criteria"}`, true},
+		{"no entity", 400, `{"result":false,"errorCode":"GSOBJ_1011","errorDesc":"No entity matches the given criteria, please re-check your request"}`, true},
+		{"no data at all", 200, `{"result":true,"data":null}`, false},
+		{"data without records", 200, `{"result":true,"data":{}}`, false},
+		{"data that is a text", 200, `{"result":true,"data":"none"}`, false},
+		{"a row without a GSID", 200, records(`{"Name":"Northwind"}`), false},
+		{"an answer that is no envelope", 200, `[]`, false},
+		{"no data found by a server in trouble", 500, `{"result":false,"errorDesc":"No data found"}`, false},
+		{"validation", 400, `{"result":false,"errorCode":"GSOBJ_1002","errorDesc":"Invalid field"}`, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c, _ := connect(t, func(int, *http.Request, string) (int, string) { return tc.status, tc.answer })
+			rows, err := c.Find(t.Context(), "company", nil, "Name", []string{"x"})
+			if len(rows) != 0 || (err == nil) != tc.empty {
+				t.Errorf("%d rows, error %v", len(rows), err)
+			}
+		})
+	}
+}
+
+func TestACutOffAnswerIsNeverEmpty(t *testing.T) {
+	whole := records(`{"Gsid":"1P02A"}`, `{"Gsid":"1P02B"}`)
+	for n := range len(whole) {
+		c, _ := connect(t, func(int, *http.Request, string) (int, string) { return 200, whole[:n] })
+		if _, err := c.Scan(t.Context(), "company", nil, "", 10); !fault.Is(err, fault.Transient) {
+			t.Fatalf("cut after %d bytes: %v", n, err)
+		}
+	}
+}
+
+func TestValuesAreReadAsTheyAre(t *testing.T) {
+	c, _ := connect(t, answers(200, `{"result":true,"data":[{
+		"Gsid":"1P02A","Name":"Northwind","Arr":120000.10,"Big":9007199254740993,"Active":true,"Csm":null,
+		"Csm__gr.Email":"dana@example.com","Tags":["a","b"],"Ids":["1I00A"],"More":{"x":1}}]}`))
+	rows, err := c.Scan(t.Context(), "company", nil, "", 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []map[string]any{{
+		"Gsid": "1P02A", "Name": "Northwind", "Arr": json.Number("120000.10"), "Big": json.Number("9007199254740993"),
+		"Active": true, "Csm": nil, "Csm__gr.Email": "dana@example.com", "Tags": "a;b", "Ids": "1I00A", "More": `{"x":1}`,
+	}}
+	if diff := cmp.Diff(want, rows); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestDatesAreReadInAllTheirForms(t *testing.T) {
+	at := time.Date(2026, 11, 20, 7, 37, 20, 0, time.UTC)
+	for _, tc := range []struct {
+		name string
+		in   any
+		want time.Time
+		bad  bool
+	}{
+		{"milliseconds", json.Number("1795160240000"), at, false},
+		{"ISO in UTC", "2026-11-20T07:37:20Z", at, false},
+		{"ISO with an offset", "2026-11-20T09:37:20+02:00", at, false},
+		{"ISO with an offset without a colon", "2026-11-20T00:37:20.000-0700", at, false},
+		{"without a zone", "2026-11-20 07:37:20.5", at.Add(500 * time.Millisecond), false},
+		{"without a fraction", "2026-11-20 07:37:20", at, false},
+		{"a day", "2026-11-20", at.Truncate(24 * time.Hour), false},
+		{"empty", "", time.Time{}, false},
+		{"null", nil, time.Time{}, false},
+		{"a word", "canary-value", time.Time{}, true},
+		{"half a millisecond", json.Number("1.5"), time.Time{}, true},
+		{"a boolean", true, time.Time{}, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := gainsight.ParseTime(tc.in)
+			if !got.Equal(tc.want) || (err != nil) != tc.bad {
+				t.Errorf("got %s, %v; want %s", got, err, tc.want)
+			}
+			if err != nil && strings.Contains(err.Error(), "canary") {
+				t.Errorf("a value in %q", err)
+			}
+		})
+	}
+}
