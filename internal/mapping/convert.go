@@ -104,15 +104,25 @@ func labels(from record.Field) func(item string) string {
 	}
 }
 
+func noItem() *misfit { return bad("has no item.") }
+
 func toLabel(from, to record.Field) converter {
 	label := labels(from)
-	return func(s string) (any, *misfit) { return checked(label(s), to) }
+	return func(s string) (any, *misfit) {
+		if strings.TrimSpace(s) == "" {
+			return nil, noItem()
+		}
+		return checked(label(s), to)
+	}
 }
 
 func toLabels(from, to record.Field) converter {
 	label := labels(from)
 	return func(s string) (any, *misfit) {
 		items := condition.Items(s)
+		if len(items) == 0 {
+			return nil, noItem()
+		}
 		for i, item := range items {
 			items[i] = label(item)
 		}
@@ -149,6 +159,9 @@ func known(to record.Field) func(label string) (string, *misfit) {
 func toItem(from, to record.Field) converter {
 	label, item := labels(from), known(to)
 	return func(s string) (any, *misfit) {
+		if strings.TrimSpace(s) == "" {
+			return nil, noItem()
+		}
 		v, wrong := item(label(s))
 		if wrong != nil {
 			return nil, wrong
@@ -173,7 +186,7 @@ func toItems(from, to record.Field) converter {
 			}
 		}
 		if len(all) == 0 {
-			return nil, bad("has no item.")
+			return nil, noItem()
 		}
 		return all, nil
 	}
