@@ -67,7 +67,8 @@ func TestAliasOfThePeoplePath(t *testing.T) {
 }
 
 func TestResolutionKeysIdentifyPeople(t *testing.T) {
-	o := open(t, gainsightsim.Options{ResolutionKeys: []string{"Email", "ExternalRecordID__gc"}})
+	o := open(t, gainsightsim.Options{ResolutionKeys: []string{"ExternalRecordID__gc"}})
+	o.SetResolutionKeys("Email", "ExternalRecordID__gc")
 	sam, _ := put2(o, "sam@example.com", "501")
 	for _, tt := range []struct {
 		email, external string

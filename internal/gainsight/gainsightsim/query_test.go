@@ -132,6 +132,27 @@ func TestQueryOrdersAndPages(t *testing.T) {
 	}
 }
 
+func TestFoundRowsComeInTheOrderOfGSIDs(t *testing.T) {
+	o := open(t, gainsightsim.Options{})
+	var want []string
+	for i := range 40 {
+		want = append(want, o.Insert("company", map[string]any{"Name": "Acme", "Employees": i % 2}))
+	}
+	slices.Sort(want)
+	for _, rest := range []string{
+		where(`Name IN "Acme"`), whereExpr("A OR B", `Employees EQ 0`, `Employees EQ 1`), whereExpr("A AND B", `Name EQ "Acme"`, `Gsid GTE "`+want[0]+`"`),
+	} {
+		_, answer := o.call("POST", query+"company", `{"select":["Gsid"],"orderBy":{"Gsid":"asc"},"where":`+rest+`}`)
+		var got []string
+		for _, row := range answer["data"].(map[string]any)["records"].([]any) {
+			got = append(got, row.(map[string]any)["Gsid"].(string))
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", rest, diff)
+		}
+	}
+}
+
 func TestQueryRefusesWhatItDoesNotKnow(t *testing.T) {
 	o, _ := library(t, gainsightsim.Options{})
 	for name, body := range map[string]string{
@@ -148,6 +169,9 @@ func TestQueryRefusesWhatItDoesNotKnow(t *testing.T) {
 		"no array":         `{"select":["Gsid"],"where":{"conditions":[{"name":"Name","alias":"A","operator":"EQ","value":"x"}]}}`,
 		"date":             `{"select":["Gsid"],"where":` + where(`RenewalDate EQ "soon"`) + `}`,
 		"parentheses":      `{"select":["Gsid"],"where":` + whereExpr("( A )", `Name EQ "x"`) + `}`,
+		"orderBy":          `{"select":["Gsid"],"orderBy":["Gsid"]}`,
+		"other word":       `{"select":["Gsid"],"where":` + whereExpr("A NOT A", `Name EQ "x"`) + `}`,
+		"open expression":  `{"select":["Gsid"],"where":` + whereExpr("A AND", `Name EQ "x"`) + `}`,
 		"alias":            `{"select":["Gsid"],"where":` + whereExpr("A AND B", `Name EQ "x"`) + `}`,
 		"limit":            `{"select":["Gsid"],"limit":0}`,
 		"no JSON":          `{"select":`,

@@ -61,7 +61,7 @@ func (o *object) find(num int, fold bool, values ...value) []int32 {
 	for _, v := range values {
 		for at := x.heads[v.hash()]; at != 0; at = x.nodes[at-1].next {
 			slot := x.nodes[at-1].slot
-			if o.rows[slot] != "" && valueOf(o.rows[slot], num).compare(v, fold) == 0 {
+			if valueOf(o.rows[slot], num).compare(v, fold) == 0 {
 				slots = append(slots, slot)
 			}
 		}
