@@ -185,9 +185,6 @@ func (a *application) empty(d *directMapping, from column) *record.Reject {
 
 // lookUp fills a field in the first pass.
 func (a *application) lookUp(d *lookupMapping, key Key, found lookup.Result) *record.Reject {
-	if key.Empty {
-		found = lookup.Result{}
-	}
 	if d.self && !key.Empty && len(found.GSIDs) == 0 {
 		if a.row.Defer == nil {
 			a.row.Defer = map[string][]string{}

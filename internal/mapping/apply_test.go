@@ -276,6 +276,7 @@ func TestLookups(t *testing.T) {
 		want   []mapping.Key
 	}{
 		{"values are trimmed, numbers plain, items by label", deal("company", " 81001 ", "amount", "1.50e3", "dealstage", "closedwon"), []mapping.Key{{Values: []string{"81001", "1500"}}, {Values: []string{"Closed won"}}}},
+		{"a text longer than the field is sought all the same", deal("company", "8100100", "amount", "1", "dealstage", "new"), []mapping.Key{{Values: []string{"8100100", "1"}}, {Values: []string{"New"}}}},
 		{"an empty value is no match", deal("company", "81001", "amount", "", "dealstage", "-"), []mapping.Key{{Values: []string{"81001", ""}, Empty: true}, {Values: []string{""}, Empty: true}}},
 		{"a value that does not fit is no match", deal("company", " ", "amount", "N/A"), []mapping.Key{{Values: []string{"", ""}, Empty: true}, {Values: []string{""}, Empty: true}}},
 	}

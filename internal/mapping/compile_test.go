@@ -51,8 +51,10 @@ func dealTarget() record.Schema {
 }
 
 func companies() record.Schema {
+	id := field("HubSpot_ID__gc", "HubSpot Account ID", record.String)
+	id.Length = 6
 	return record.Schema{Object: "company", Label: "Company", Fields: []record.Field{
-		field("Gsid", "GSID", record.GSID), field("HubSpot_ID__gc", "HubSpot Account ID", record.String), field("Number__gc", "Number", record.Number),
+		field("Gsid", "GSID", record.GSID), id, field("Number__gc", "Number", record.Number),
 		field("Stage", "Stage", record.Enumeration),
 	}}
 }

@@ -88,8 +88,8 @@ func typeMapping() map[record.Type]map[record.Type]maker {
 // fit returns the converter between two fields, nil if their types do not fit.
 func fit(from, to record.Field) converter {
 	from.Type = sourceType(from.Type)
-	if make := typeMapping()[from.Type][to.Type]; make != nil {
-		return make(from, to)
+	if convert := typeMapping()[from.Type][to.Type]; convert != nil {
+		return convert(from, to)
 	}
 	return nil
 }

@@ -202,6 +202,20 @@ func TestADayNeverShifts(t *testing.T) {
 	}
 }
 
+func TestADateBecomesMidnightOfTheDayAsWritten(t *testing.T) {
+	got, reject := convert(t, record.Field{Type: record.Date}, record.Field{Type: record.DateTime}, "2026-03-01T00:30:00+02:00")
+	if reject != nil || got != "2026-03-01T00:00:00.000+0000" {
+		t.Errorf("got %v, %+v", got, reject)
+	}
+}
+
+func TestALengthIsInCharacters(t *testing.T) {
+	got, reject := convert(t, record.Field{Type: record.String}, record.Field{Type: record.String, Length: 3}, "äöü")
+	if reject != nil || got != "äöü" {
+		t.Errorf("got %v, %+v", got, reject)
+	}
+}
+
 func TestConversionTwiceIsConversionOnce(t *testing.T) {
 	targets := []record.Type{
 		record.String, record.Number, record.Boolean, record.Date, record.DateTime, record.Enumeration, record.Multi, record.Email,
