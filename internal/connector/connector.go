@@ -13,6 +13,7 @@ import (
 	"hubspotconnector/internal/blob"
 	"hubspotconnector/internal/budget"
 	"hubspotconnector/internal/chain"
+	"hubspotconnector/internal/config"
 	"hubspotconnector/internal/connection"
 	"hubspotconnector/internal/delta"
 	"hubspotconnector/internal/gainsight"
@@ -67,6 +68,7 @@ type Connector struct {
 	Avatars     *avatar.Store
 	Activity    *activity.Store
 	Ready       *ootb.Creator
+	Config      *config.Files
 	Runs        *run.Store
 	Staging     *staging.Store
 	Delta       *delta.Store

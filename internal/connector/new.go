@@ -9,6 +9,7 @@ import (
 	"hubspotconnector/internal/avatar"
 	"hubspotconnector/internal/budget"
 	"hubspotconnector/internal/chain"
+	"hubspotconnector/internal/config"
 	"hubspotconnector/internal/connection"
 	"hubspotconnector/internal/delta"
 	"hubspotconnector/internal/fault"
@@ -71,8 +72,8 @@ func (c *Connector) vendors(s Settings, p Ports, tokens *token.Store, leases *le
 
 // budgets are the quotas of both vendors: their own, or those of the settings.
 func budgets(l Limits, p Ports) map[string]map[string]*budget.Budget {
-	quota := func(name string, windows ...budget.Window) *budget.Budget {
-		return &budget.Budget{Table: p.Table, Name: name, Windows: windows, Now: p.Now}
+	quota := func(vendor, name string, windows ...budget.Window) *budget.Budget {
+		return &budget.Budget{Table: p.Table, Name: name, Vendor: vendor, Windows: windows, Now: p.Now}
 	}
 	set := func(w, vendors budget.Window) budget.Window {
 		if w.Calls == 0 {
@@ -85,13 +86,13 @@ func budgets(l Limits, p Ports) map[string]map[string]*budget.Budget {
 	return map[string]map[string]*budget.Budget{
 		// HubSpot's limits of an OAuth app per portal (usage guidelines, November 2026).
 		HubSpot: {
-			hubspot.BudgetObjects:      quota("hubspot-objects", set(l.HubSpot, budget.Window{Calls: 110, Per: 10 * time.Second})),
-			hubspot.BudgetSearch:       quota("hubspot-search", set(l.HubSpotSearch, budget.Window{Calls: 5, Per: time.Second})),
-			hubspot.BudgetAssociations: quota("hubspot-associations", budget.Window{Calls: 100, Per: 10 * time.Second}),
+			hubspot.BudgetObjects:      quota(HubSpot, "hubspot-objects", set(l.HubSpot, budget.Window{Calls: 110, Per: 10 * time.Second})),
+			hubspot.BudgetSearch:       quota(HubSpot, "hubspot-search", set(l.HubSpotSearch, budget.Window{Calls: 5, Per: time.Second})),
+			hubspot.BudgetAssociations: quota(HubSpot, "hubspot-associations", budget.Window{Calls: 100, Per: 10 * time.Second}),
 		},
 		Gainsight: {
-			gainsight.BudgetCalls: quota("gainsight-calls", set(l.Gainsight, calls[0]), set(l.GainsightDay, calls[1])),
-			gainsight.BudgetUsers: quota("gainsight-users", own[gainsight.BudgetUsers]...),
+			gainsight.BudgetCalls: quota(Gainsight, "gainsight-calls", set(l.Gainsight, calls[0]), set(l.GainsightDay, calls[1])),
+			gainsight.BudgetUsers: quota(Gainsight, "gainsight-users", own[gainsight.BudgetUsers]...),
 		},
 	}
 }
@@ -108,6 +109,10 @@ func (c *Connector) configuration(p Ports, tokens *token.Store) {
 		Withdraw: c.HubSpot.Revoke, Running: c.running, Now: p.Now,
 	}
 	c.People = &person.Store{Table: p.Table, Activity: c.Activity, Jobs: c.Jobs}
+	c.Config = &config.Files{
+		Table: p.Table, Connections: c.Connections, Jobs: c.Jobs, Chains: c.Chains, Schedules: c.Schedules, People: c.People,
+		Check: func(ctx context.Context, j job.Job, keys []string) error { return c.Plan.Check(ctx, j, keys) },
+	}
 	c.Avatars = &avatar.Store{Table: p.Table}
 	c.Ready = &ootb.Creator{
 		Table: p.Table, Connections: c.Connections, Jobs: c.Jobs, Chains: c.Chains, Schema: c.Gainsight.Schema, NewID: p.NewID,
@@ -120,7 +125,7 @@ func (c *Connector) configuration(p Ports, tokens *token.Store) {
 
 // checkJob finds what is wrong with a job's mapping, all at once.
 func (c *Connector) checkJob(ctx context.Context, j job.Job) error {
-	return c.Plan.Check(ctx, j)
+	return c.Plan.Check(ctx, j, nil)
 }
 
 // running reports whether a run of the connection is open.

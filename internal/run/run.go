@@ -125,9 +125,10 @@ type Run struct {
 	// for another reason than rejects.
 	Reason string `json:"reason,omitempty"`
 	// ErrorFile is the name of the error file in the bucket, "" if there is none.
-	ErrorFile string    `json:"errorFile,omitempty"`
-	Started   time.Time `json:"started"`
-	Ended     time.Time `json:"ended,omitzero"`
+	ErrorFile string `json:"errorFile,omitempty"`
+	// Started is when its extraction began; before that, when it was planned.
+	Started time.Time `json:"started"`
+	Ended   time.Time `json:"ended,omitzero"`
 	// Fence is the number of the lease that the run took, 0 before that.
 	Fence int64 `json:"fence,omitempty"`
 

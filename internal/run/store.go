@@ -163,7 +163,7 @@ func (s *Store) Take(ctx context.Context, r Run) (taken Run, holder string, err 
 		// The lease went to another run and came back: what that one delivered may be newer.
 		return r, "", fault.New(fault.Fenced, "Another run of job %q has taken over; this one has stopped.", r.JobName)
 	}
-	r.Fence, r.Status = l.Fence, Running
+	r.Fence, r.Status, r.Started = l.Fence, Running, s.now().UTC()
 	r, err = s.Save(ctx, r)
 	if fault.Is(err, fault.Conflict) { // a copy of this step did the same
 		again, err := s.Get(ctx, r.ID)

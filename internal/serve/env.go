@@ -35,6 +35,9 @@ func (e *Env) get(name string) string {
 	return strings.TrimSpace(value)
 }
 
+// Lookup returns a variable of the process's environment.
+func Lookup(name string) (value string, ok bool) { return os.LookupEnv(name) }
+
 // String returns a required variable.
 func (e *Env) String(name string) string {
 	value := e.get(name)

@@ -245,16 +245,19 @@ func compile(f staging.Plan, allowDrift bool) (*mapping.Program, error) {
 }
 
 // Check finds what is wrong with a job's mapping, before it is saved: all
-// problems at once, as fault.Invalid. A connection that cannot be used is its
-// error instead.
-func (p *Planner) Check(ctx context.Context, j job.Job) error {
-	f := staging.Plan{Job: j}
+// problems at once, as fault.Invalid over mapping.Problems. A connection that
+// cannot be used is its error instead. keys are the person resolution keys; nil
+// means those of the organisation.
+func (p *Planner) Check(ctx context.Context, j job.Job, keys []string) error {
+	f := staging.Plan{Job: j, ResolutionKeys: keys}
 	if err := p.Connections.Usable(ctx, j.Connection); err != nil {
 		return err
 	}
 	var err error
-	if f.ResolutionKeys, err = p.People.Keys(ctx); err != nil {
-		return err
+	if keys == nil {
+		if f.ResolutionKeys, err = p.People.Keys(ctx); err != nil {
+			return err
+		}
 	}
 	if err := p.schemas(ctx, &f, map[string]record.Schema{}); err != nil {
 		return err

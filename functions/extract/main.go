@@ -1,0 +1,17 @@
+// Command extract is the Lambda function of the step extract.
+package main
+
+import (
+	"hubspotconnector/internal/connector"
+	"hubspotconnector/internal/serve"
+)
+
+func main() { serve.Run("extract", build) }
+
+func build(app *serve.App) (any, error) {
+	c, err := connector.Deployed(app)
+	if err != nil {
+		return nil, err
+	}
+	return serve.Task(app.Log, c.Extract.Slice), nil
+}

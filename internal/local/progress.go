@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	gosync "sync"
+	"time"
+
+	"hubspotconnector/internal/connector"
+	"hubspotconnector/internal/gainsight"
+	"hubspotconnector/internal/inprocess"
+	"hubspotconnector/internal/run"
+)
+
+// How often progress is shown, in real time: in place on a terminal, else as
+// lines.
+const (
+	everyTerminal = 250 * time.Millisecond
+	everyLine     = 5 * time.Second
+)
+
+// progress shows how far the runs of an execution have come, until it is
+// stopped. Its errors are nobody's: the runs tell their own.
+type progress struct {
+	sys      *inprocess.System
+	out      io.Writer
+	now      func() time.Time
+	terminal bool
+
+	began map[run.ID]time.Time
+	done  chan struct{}
+	wait  gosync.WaitGroup
+}
+
+func newProgress(sys *inprocess.System, out io.Writer, now func() time.Time) *progress {
+	p := &progress{sys: sys, out: out, now: now, began: map[run.ID]time.Time{}, done: make(chan struct{})}
+	if f, ok := out.(*os.File); ok {
+		info, err := f.Stat()
+		p.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
+	}
+	return p
+}
+
+// start shows progress of the execution from now on.
+func (p *progress) start(ctx context.Context, execution string) {
+	every := everyLine
+	if p.terminal {
+		every = everyTerminal
+	}
+	p.wait.Go(func() {
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				p.show(ctx, execution)
+			case <-p.done:
+				return
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+}
+
+// stop ends it and clears its line.
+func (p *progress) stop() {
+	close(p.done)
+	p.wait.Wait()
+	if p.terminal {
+		fmt.Fprint(p.out, "\r\x1b[K")
+	}
+}
+
+func (p *progress) show(ctx context.Context, execution string) {
+	all, err := p.sys.Progress(ctx, execution, p.now())
+	if err != nil {
+		return
+	}
+	for _, one := range all {
+		if one.Run.Status != run.Running {
+			continue
+		}
+		line := p.line(ctx, one)
+		if p.terminal {
+			fmt.Fprintf(p.out, "\r\x1b[K%s", line)
+			return // the terminal has one line: the job that is being loaded
+		}
+		fmt.Fprintln(p.out, line)
+	}
+}
+
+// line is one run: records read and settled, their rate, the quota, the time left.
+func (p *progress) line(ctx context.Context, one inprocess.Progress) string {
+	settled := one.Settled.Settled()
+	rate := float64(settled) / max(one.At.Sub(one.Run.Started).Seconds(), 1)
+	line := fmt.Sprintf("  %s: %d read, %d settled, %.1f/s", one.Run.JobName, one.Extraction.Count, settled, rate)
+	if used, err := p.sys.Budgets[connector.Gainsight][gainsight.BudgetCalls].Usage(ctx); err == nil && len(used) > 0 {
+		line += fmt.Sprintf(", Gainsight quota %d of %d", used[0].Calls, used[0].Window.Calls)
+	}
+	if one.Extraction.Done && rate > 0 {
+		left := time.Duration(float64(one.Extraction.Count-settled)/rate) * time.Second
+		line += fmt.Sprintf(", %s left", left.Round(time.Second))
+	}
+	return line
+}

@@ -1,0 +1,249 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os/exec"
+	"runtime"
+	"time"
+
+	"hubspotconnector/internal/connection"
+	"hubspotconnector/internal/connector"
+	"hubspotconnector/internal/fault"
+	"hubspotconnector/internal/inprocess"
+	"hubspotconnector/internal/ootb"
+	"hubspotconnector/internal/run"
+)
+
+const syncExplains = `sync runs a chain or a job between real accounts, or other endpoints that the
+settings name. The first time it authorizes: it opens HubSpot's page and waits
+until HubSpot leads back to REDIRECT_URL on this machine. Settings are flags or
+environment variables.
+`
+
+func sync(ctx context.Context, args []string, out, _ io.Writer) error {
+	set := flags("sync", syncExplains, out)
+	var in run.Input
+	set.StringVar(&in.Chain, "chain", "", "run this chain (default "+ootb.ChainName+")")
+	set.StringVar(&in.Job, "job", "", "run this job instead of a chain")
+	mode := set.String("mode", string(run.ModeChanges), "changes (since the last run) or full (all records)")
+	since := set.String("since", "", "records changed since this moment, such as 2026-01-31T08:00:00Z")
+	dir := set.String("data", dataDir(), "data folder")
+	file := set.String("summary", "", "write a JSON summary to this file")
+	read := settings(set)
+	if err := parse(set, args, 0); err != nil {
+		return err
+	}
+	if err := choose(&in, *mode, *since); err != nil {
+		return err
+	}
+	s, err := read()
+	if err != nil {
+		return err
+	}
+	sys, closeAll, err := open(*dir, s, vendors{})
+	if err != nil {
+		return err
+	}
+	defer closeAll()
+	if err := authorized(ctx, sys, s, out); err != nil {
+		return err
+	}
+	if err := sys.Gainsight.Test(ctx); err != nil {
+		return err
+	}
+	if err := sys.Ready.Complete(ctx); err != nil {
+		return err
+	}
+	all, err := execute(ctx, sys, in, out, time.Now)
+	if err != nil {
+		return err
+	}
+	if err := write(*file, all); err != nil {
+		return err
+	}
+	return outcome(all)
+}
+
+// choose checks what is to be run.
+func choose(in *run.Input, mode, since string) error {
+	in.Mode, in.Cause = run.Mode(mode), "manual execution"
+	switch {
+	case in.Chain != "" && in.Job != "":
+		return fault.New(fault.Invalid, "Give -chain or -job, not both.")
+	case in.Chain == "" && in.Job == "":
+		in.Chain = ootb.ChainName
+	}
+	if in.Mode != run.ModeChanges && in.Mode != run.ModeFull {
+		return fault.New(fault.Invalid, "The mode %q is not known: use changes or full.", mode)
+	}
+	if since == "" {
+		return nil
+	}
+	at, err := time.Parse(time.RFC3339, since)
+	if err != nil || !at.After(time.Unix(0, 0)) {
+		return fault.New(fault.Invalid, "-since needs a moment such as 2026-01-31T08:00:00Z.")
+	}
+	if in.Mode == run.ModeFull {
+		return fault.New(fault.Invalid, "Give -since or -mode full, not both: full reads all records.")
+	}
+	in.Since = at.UTC()
+	return nil
+}
+
+// execute runs it with progress on the screen, and shows what came of it.
+func execute(ctx context.Context, sys *inprocess.System, in run.Input, out io.Writer, now func() time.Time) ([]summary, error) {
+	what := in.Chain
+	if what == "" {
+		what = in.Job
+	}
+	p := newProgress(sys, out, now)
+	res, err := sys.Run(ctx, in, func(execution string) {
+		fmt.Fprintf(out, "%s\n", what)
+		p.start(ctx, execution)
+	})
+	p.stop()
+	if err != nil {
+		return nil, err
+	}
+	if res.Continued {
+		fmt.Fprintln(out, "This continues a run that had been cut off.")
+	}
+	all, err := summarize(ctx, sys, res)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 && res.Round.Reason != "" {
+		return nil, fault.New(fault.Invalid, "%s", res.Round.Reason)
+	}
+	show(out, all)
+	return all, nil
+}
+
+// authorized makes sure that there is a connection that can be used.
+func authorized(ctx context.Context, sys *inprocess.System, s connector.Settings, out io.Writer) error {
+	c, err := connected(ctx, sys, s.ConnectionName)
+	if err != nil {
+		return err
+	}
+	if c.Status == connection.Active {
+		return sys.Ready.Ready(ctx, c.ID) // again, if it was cut off
+	}
+	c, err = authorize(ctx, sys, c.ID, s.HubSpot.RedirectURL, out)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "Connected to %s.\n", account(c))
+	return nil
+}
+
+// authorize listens where HubSpot leads back to, opens its page, and waits.
+func authorize(ctx context.Context, sys *inprocess.System, id, redirect string, out io.Writer) (connection.Connection, error) {
+	var none connection.Connection
+	back, err := url.Parse(redirect)
+	if err != nil {
+		return none, fault.Wrap(err, fault.Invalid, "REDIRECT_URL is not a URL.")
+	}
+	var listen net.ListenConfig
+	listener, err := listen.Listen(ctx, "tcp", loopback(back))
+	if err != nil {
+		return none, fault.Wrap(err, fault.Invalid, "This machine cannot listen on %s, where REDIRECT_URL leads. End the program that uses the port, or choose another REDIRECT_URL and register it in the HubSpot app.", loopback(back))
+	}
+	type answer struct {
+		connection connection.Connection
+		err        error
+	}
+	answers := make(chan answer, 1)
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+back.EscapedPath(), func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		c, err := sys.Flow.Callback(r.Context(), q.Get("code"), q.Get("state"), q.Get("error"))
+		text := "Connected. You can close this page."
+		if err != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			text = fault.MessageOf(err)
+		}
+		_, _ = io.WriteString(w, text) // a browser that has gone needs no answer
+		select {
+		case answers <- answer{c, err}:
+		default: // the page was loaded again
+		}
+	})
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = server.Serve(listener) }() // ends by Shutdown
+	defer func() { _ = server.Shutdown(context.WithoutCancel(ctx)) }()
+	page, err := sys.Flow.Begin(ctx, id, operator)
+	if err != nil {
+		return none, err
+	}
+	if err := visit(ctx, page, redirect, out); err != nil {
+		return none, err
+	}
+	select {
+	case a := <-answers:
+		return a.connection, a.err
+	case <-ctx.Done():
+		return none, ctx.Err()
+	case <-time.After(10 * time.Minute): // as long as a state is good
+		return none, fault.New(fault.Invalid, "Nobody authorized the connection within 10 minutes. Give the same command again.")
+	}
+}
+
+// loopback is the address to listen on for a redirect to this machine.
+func loopback(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = "80"
+	}
+	if ip := net.ParseIP(u.Hostname()); ip != nil && ip.IsLoopback() {
+		return net.JoinHostPort(ip.String(), port)
+	}
+	return net.JoinHostPort("127.0.0.1", port)
+}
+
+// visit asks for HubSpot's page. If it leads back at once, as automated set-ups
+// do, it follows; else a person has to go there.
+func visit(ctx context.Context, page, redirect string, out io.Writer) error {
+	client := &http.Client{
+		Timeout:       30 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	get := func(address string) (*http.Response, error) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+		if err != nil {
+			return nil, err
+		}
+		resp, err := client.Do(req)
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		return resp, err
+	}
+	resp, err := get(page)
+	if err == nil {
+		if to, errTo := resp.Location(); errTo == nil && leadsBack(to, redirect) {
+			_, err := get(to.String())
+			return fault.Wrap(err, fault.Transient, "The way back from HubSpot's page failed. Give the same command again.")
+		}
+	}
+	fmt.Fprintf(out, "Authorize the connection in your browser:\n  %s\n", page)
+	openBrowser(ctx, page)
+	return nil
+}
+
+func leadsBack(to *url.URL, redirect string) bool {
+	want, err := url.Parse(redirect)
+	return err == nil && to.Scheme == want.Scheme && to.Host == want.Host && to.Path == want.Path
+}
+
+// openBrowser tries; the address is on the screen in any case.
+func openBrowser(ctx context.Context, page string) {
+	opener := map[string]string{"darwin": "open", "linux": "xdg-open", "windows": "explorer"}[runtime.GOOS]
+	if path, err := exec.LookPath(opener); err == nil {
+		_ = exec.CommandContext(ctx, path, page).Start() //nolint:gosec // an address of our own
+	}
+}
