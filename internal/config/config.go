@@ -10,9 +10,6 @@ package config
 
 import (
 	"context"
-	"fmt"
-
-	"github.com/goccy/go-yaml"
 
 	"hubspotconnector/internal/chain"
 	"hubspotconnector/internal/connection"
@@ -162,9 +159,5 @@ func (f *Files) Export(ctx context.Context) ([]byte, error) {
 			out.Chains = append(out.Chains, l)
 		}
 	}
-	doc, err := yaml.MarshalWithOptions(out, yaml.IndentSequence(true))
-	if err != nil {
-		return nil, fmt.Errorf("encode configuration: %w", err)
-	}
-	return append([]byte(header), doc...), nil
+	return append([]byte(header), encode(out)...), nil
 }

@@ -89,6 +89,9 @@ func (d *decoder) decode(data []byte) (file, error) {
 		return f, Problems{{Message: "The file must hold one YAML document."}}
 	}
 	d.value(docs[0].Body, reflect.ValueOf(&f).Elem(), "")
+	if len(d.lines) == 0 {
+		return f, d.err() // not even an object
+	}
 	if f.Version != formVersion && d.lines["version"] != 0 {
 		d.fail("version", "The version of the form is %d, and only %d is known.", f.Version, formVersion)
 	}
