@@ -30,8 +30,8 @@ func (w *stage) compare(ctx context.Context, when string) error {
 			problems = append(problems, fmt.Sprintf("%d records of %s are rejected, but only %d cannot be delivered", n, object, len(ids)))
 		}
 	}
-	if n := w.source.Throttled() + w.target.Throttled(); n > 0 {
-		fmt.Fprintf(w.out, "%d calls met a spent quota and were repeated.\n", n)
+	if h, g := w.source.Throttled(), w.target.Throttled(); h+g > 0 {
+		fmt.Fprintf(w.out, "Calls that met a spent quota and were repeated: %d at HubSpot, %d at Gainsight.\n", h, g)
 	}
 	if len(problems) > 0 {
 		slices.Sort(problems)

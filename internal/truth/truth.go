@@ -48,8 +48,12 @@ func text(row gainsightsim.Row, field string) string {
 	return ""
 }
 
+// value is a property's value, "" if it was never set or is cleared.
 func value(rec hubspotsim.Record, name string) string {
-	v, _ := rec.Value(name)
+	v, ok := rec.Value(name)
+	if !ok {
+		return ""
+	}
 	return v
 }
 

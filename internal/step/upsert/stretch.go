@@ -116,6 +116,11 @@ func (w *work) classify(it *item) {
 			it.waits = it.was.GSID != ""
 			return
 		}
+		mine := it.was.Run == w.run.ID && (it.was.Outcome == run.Inserted || it.was.Outcome == run.Updated)
+		if mine && it.hash == it.was.Hash { // behind a row that is still to be sent; see settle
+			it.outcome = it.was.Outcome
+			return
+		}
 		older := it.was.Hash != "" && row.Version < it.was.Version
 		if older || it.hash == it.was.Hash {
 			it.outcome = run.Unchanged // Guarantee 7
@@ -138,60 +143,84 @@ func (w *work) print(it *item) delta.Print {
 }
 
 // settle stores the outcomes of a stretch up to its first item without one and
-// moves the position there. Deferred rows are settled without being counted:
-// the second pass counts them.
+// moves the position there. Rows that were delivered behind that item keep their
+// prints, so that they are not sent again and count as what they were when the
+// position gets there. Deferred rows are settled without being counted: the
+// second pass counts them.
 func (w *work) settle(ctx context.Context, at run.Part, stretch []*item) (run.Part, bool, error) {
 	to := at
 	to.Rejects = maps.Clone(at.Rejects)
 	var rejects []record.Reject
 	var ops []table.Op
+	gap := false
 	for _, it := range stretch {
-		if it.outcome == "" && !it.waits {
-			break
+		gap = gap || it.outcome == "" && !it.waits
+		if gap && it.outcome != run.Inserted && it.outcome != run.Updated {
+			continue
+		}
+		ops = append(ops, w.keep(it)...)
+		if gap {
+			continue
 		}
 		to.At++
-		if it.changed {
-			ops = append(ops, delta.PutOp(w.plan.Job.ID, it.id, w.print(it)))
-		}
-		if it.link {
-			ops = append(ops, w.Avatars.PutOp(w.run.Connection, avatar.Avatar{Owner: it.id, UserGSID: it.gsid, By: "job"}))
-		}
-		if it.entry.Row != nil && len(it.entry.Row.Defer) > 0 && it.outcome != run.Rejected {
-			to.Deferred = true
-			continue
-		}
-		if it.counted {
-			continue
-		}
-		to.Counts.Add(it.outcome, 1)
-		if it.reject != nil {
-			if to.Rejects == nil {
-				to.Rejects = map[record.Code]int{}
-			}
-			to.Rejects[it.reject.Code]++
-			if it.entry.Reject == nil {
-				stored := *it.reject
-				stored.Source = nil // the error file takes it from the staged row
-				rejects = append(rejects, stored)
-			}
+		if reject := count(&to, it); reject != nil {
+			rejects = append(rejects, *reject)
 		}
 	}
 	to.Done = to.At == len(w.entries)
-	if to.At == at.At && !to.Done {
+	if to.At == at.At && !to.Done && len(ops) == 0 {
 		return at, true, nil
 	}
 	next, ok, err := w.Runs.Settle(ctx, w.run, at, to, rejects, ops)
 	if err == nil && ok {
-		err = w.release(ctx, stretch[:to.At-at.At])
+		err = w.release(ctx, stretch)
 	}
 	return next, ok, err
 }
 
+// keep is the writes that remember an item.
+func (w *work) keep(it *item) []table.Op {
+	var ops []table.Op
+	if it.changed {
+		ops = append(ops, delta.PutOp(w.plan.Job.ID, it.id, w.print(it)))
+	}
+	if it.link {
+		ops = append(ops, w.Avatars.PutOp(w.run.Connection, avatar.Avatar{Owner: it.id, UserGSID: it.gsid, By: "job"}))
+	}
+	return ops
+}
+
+// count adds an item to what its part has settled, and returns its reject as far
+// as it is to be stored: those of transform are in the staged rows.
+func count(to *run.Part, it *item) *record.Reject {
+	if it.entry.Row != nil && len(it.entry.Row.Defer) > 0 && it.outcome != run.Rejected {
+		to.Deferred = true
+		return nil
+	}
+	if it.counted {
+		return nil
+	}
+	to.Counts.Add(it.outcome, 1)
+	if it.reject == nil {
+		return nil
+	}
+	if to.Rejects == nil {
+		to.Rejects = map[record.Code]int{}
+	}
+	to.Rejects[it.reject.Code]++
+	if it.entry.Reject != nil {
+		return nil
+	}
+	stored := *it.reject
+	stored.Source = nil // the error file takes it from the staged row
+	return &stored
+}
+
 // release gives up identifiers that a delivered record no longer has. It may be
 // lost with the process: the claim check sees that its holder has moved on.
-func (w *work) release(ctx context.Context, settled []*item) error {
-	for _, it := range settled {
-		if it.outcome != run.Inserted && it.outcome != run.Updated {
+func (w *work) release(ctx context.Context, stretch []*item) error {
+	for _, it := range stretch {
+		if !it.changed || it.outcome != run.Inserted && it.outcome != run.Updated {
 			continue
 		}
 		for _, old := range it.was.Keys {
