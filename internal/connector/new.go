@@ -152,7 +152,7 @@ func (c *Connector) running(ctx context.Context, id string) (bool, error) {
 func (c *Connector) steps(p Ports) {
 	c.Plan = &plan.Planner{
 		Source: c.HubSpot, Target: c.Gainsight, Connections: c.Connections, Jobs: c.Jobs, Chains: c.Chains, People: c.People,
-		Runs: c.Runs, Staging: c.Staging, NewID: p.NewID, Now: p.Now, PartSize: p.PartSize,
+		Runs: c.Runs, Staging: c.Staging, Complete: c.Ready.Complete, NewID: p.NewID, Now: p.Now, PartSize: p.PartSize,
 	}
 	c.Extract = &extract.Extractor{Source: c.HubSpot, Runs: c.Runs, Staging: c.Staging, Now: p.Now}
 	c.Transform = &transform.Transformer{Target: c.Gainsight, Runs: c.Runs, Staging: c.Staging, Compile: plan.Compile, Now: p.Now}

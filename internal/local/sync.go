@@ -56,9 +56,6 @@ func sync(ctx context.Context, args []string, out, _ io.Writer) error {
 	if err := sys.Gainsight.Test(ctx); err != nil {
 		return err
 	}
-	if err := sys.Ready.Complete(ctx); err != nil {
-		return err
-	}
 	all, err := execute(ctx, sys, in, out, time.Now)
 	if err != nil {
 		return err

@@ -47,8 +47,10 @@ type Planner struct {
 	People      *person.Store
 	Runs        *run.Store
 	Staging     *staging.Store
-	NewID       func() string
-	Now         func() time.Time
+	// Complete makes incomplete jobs ready whose missing fields exist by now.
+	Complete func(ctx context.Context) error
+	NewID    func() string
+	Now      func() time.Time
 	// Overlap is read again before the watermark, against a late search index;
 	// 0 = 1 hour.
 	Overlap time.Duration
@@ -213,6 +215,15 @@ func (p *Planner) fill(ctx context.Context, f *staging.Plan, in run.Input, schem
 	f.PortalID = c.PortalID
 	if f.ResolutionKeys, err = p.People.Keys(ctx); err != nil {
 		return err
+	}
+	if len(j.Missing) > 0 {
+		if err := p.Complete(ctx); err != nil {
+			return err
+		}
+		if j, err = p.Jobs.Get(ctx, j.ID); err != nil {
+			return err
+		}
+		f.Job = j
 	}
 	if len(j.Missing) > 0 {
 		return fault.New(fault.Invalid, "%s", j.MissingSentence())
