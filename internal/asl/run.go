@@ -333,7 +333,7 @@ func (t *thread) tries(ctx context.Context, s *state, f *frame) (*exit, any, err
 		}
 		for _, c := range s.catch {
 			if matches(c.errors, failed.Name) {
-				f.result, f.caught = nil, failed
+				f.caught = failed
 				return t.leave(c.exit, f)
 			}
 		}

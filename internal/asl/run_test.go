@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -114,6 +115,17 @@ func TestStatesDoWhatTheLanguageSays(t *testing.T) {
 			want:   outcome{asl.Succeeded, `{"m":1}`, "", "A", 4},
 		},
 		{
+			name:   "a text is made of scalars",
+			states: `"A":{"Type":"Pass","Output":"{% [$string($states.input.n), $string($states.input.s), $string($states.input.t), $string($states.input.z), $string($states.input.missing)] %}","End":true}`,
+			input:  `{"n":12,"s":"s","t":true,"z":null}`,
+			want:   outcome{asl.Succeeded, `["12","s","true","null"]`, "", "A", 4},
+		},
+		{
+			name:   "a text is not made of objects, for the library writes them differently",
+			states: `"A":{"Type":"Pass","Output":"{% $string($states.input) %}","End":true}`,
+			want:   outcome{asl.Failed, "", "States.QueryEvaluationError", "A", 4},
+		},
+		{
 			name:   "Fail gives its error and cause",
 			states: `"A":{"Type":"Fail","Error":"{% $states.input.e %}","Cause":"c"}`,
 			input:  `{"e":"Mine"}`,
@@ -192,7 +204,7 @@ func TestStatesDoWhatTheLanguageSays(t *testing.T) {
 			var calls []string
 			o := asl.Options{Functions: map[string]asl.Handler{"fn": answers(&calls, append(tt.answers, "null")...)}}
 			o.Rand = func() float64 { return 0 }
-			o.Sleep = func(context.Context, timeDuration) error { return nil }
+			o.Sleep = func(context.Context, time.Duration) error { return nil }
 			got := outcomeOf(load(t, fromA(tt.states)).Run(t.Context(), "x", json.RawMessage(tt.input), o))
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Error(diff)
@@ -245,18 +257,29 @@ func TestTooMuchDataFailsAndStatesAllDoesNotCatchIt(t *testing.T) {
 }
 
 func TestTheHistoryIsLimited(t *testing.T) {
-	m := load(t, fromA(`"A":{"Type":"Pass","Assign":{"n":0},"Next":"B"},
+	turns := `"A":{"Type":"Pass","Assign":{"n":0},"Next":"B"},
 		"B":{"Type":"Pass","Assign":{"n":"{% $n + 1 %}"},"Next":"C"},
 		"C":{"Type":"Choice","Choices":[{"Condition":"{% $n = $states.context.Execution.Input %}","Next":"D"}],"Default":"B"},
-		"D":{"Type":"Succeed"}`))
-	// 2 for the execution, 2 each for A and D, 4 for each turn.
-	got := outcomeOf(m.Run(t.Context(), "x", json.RawMessage(`6248`), asl.Options{}))
-	if got.Status != asl.Succeeded || got.Events != 24998 {
-		t.Errorf("6,248 turns: %s with %d events, want SUCCEEDED with 24998", got.Status, got.Events)
-	}
-	e := m.Run(t.Context(), "x", json.RawMessage(`6249`), asl.Options{})
-	if e.Status != asl.Failed || e.Error != "States.Runtime" || e.Events() != 25000 || !strings.Contains(e.Cause, "history") {
-		t.Errorf("6,249 turns: %s %s %q with %d events, want FAILED States.Runtime for the history with 25000", e.Status, e.Error, e.Cause, e.Events())
+		"D":{"Type":"Pass","Next":"E"},"E":`
+	even := fromA(turns + `{"Type":"Succeed"}`)
+	odd := fromA(turns + `{"Type":"Pass","Next":"T"},"T":{` + taskTail + `,"Arguments":{"FunctionName":"${Fn}","Payload":{}},"Retry":[{"ErrorEquals":["X"]}],"Catch":[{"ErrorEquals":["X"],"Next":"F"}],"End":true},"F":{"Type":"Succeed"}`)
+	// 2 for the execution, 4 for each turn, 2 for each other state, 5 for a task.
+	for _, tt := range []struct {
+		name, machine, turns string
+		status               asl.Status
+		failure              string
+	}{
+		{"25,000 events are allowed", even, "6248", asl.Succeeded, ""},
+		{"25,001 are not", odd, "6247", asl.Failed, "States.Runtime"},
+		{"a loop without end is ended", even, "-1", asl.Failed, "States.Runtime"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var calls []string
+			e := load(t, tt.machine).Run(t.Context(), "x", json.RawMessage(tt.turns), asl.Options{Functions: map[string]asl.Handler{"fn": answers(&calls, "1")}})
+			if e.Status != tt.status || e.Error != tt.failure || e.Events() != 25000 || strings.Contains(e.Cause, "history") != (tt.failure != "") {
+				t.Errorf("%s %s %q with %d events, want %s %s with 25000", e.Status, e.Error, e.Cause, e.Events(), tt.status, tt.failure)
+			}
+		})
 	}
 }
 

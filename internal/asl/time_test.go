@@ -14,8 +14,6 @@ import (
 	"hubspotconnector/internal/asl"
 )
 
-type timeDuration = time.Duration
-
 // clockFrom returns a clock that goes on by step milliseconds with every look.
 func clockFrom(start string, step int) func() time.Time {
 	at, err := time.Parse(time.RFC3339, start)
