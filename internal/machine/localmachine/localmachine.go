@@ -35,8 +35,8 @@ type Options struct {
 	// Observe is called when a state is entered, also at once; machine is chain,
 	// extract or load. nil = nobody.
 	Observe func(execution, machine, state string)
-	// Ended is called with every execution that has ended, of any machine, before
-	// Wait returns; also at once. nil = nobody.
+	// Ended is called with every execution that has ended, of any machine, also at
+	// once: before Wait returns or, if it was stopped, before Close does. nil = nobody.
 	Ended func(machine string, e *asl.Execution)
 	// Evaluated is that of asl.Options.
 	Evaluated func(asl.Evaluation)
