@@ -58,7 +58,7 @@ const (
 
 // memoryLimit makes the garbage collector work harder before the process takes
 // more, in bytes.
-const memoryLimit = 160 << 20
+const memoryLimit = 100 << 20
 
 func demo(ctx context.Context, args []string, out, _ io.Writer) error {
 	o := options{}
