@@ -1,17 +1,20 @@
-// Package dirblob keeps files in a folder. A file is written beside its place,
-// forced to the disk, and then linked there, which fails if it exists already:
-// so it is whole or not there, whenever the process dies.
+// Package dirblob is the bucket in a folder: a file's name is its path in it.
+//
+// A file is written under a temporary name beside its place and then linked to
+// it, which fails if the name is taken. Temporary names hold a "~", which no
+// other name does; they are invisible, and removed when they are old.
 package dirblob
 
 import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -21,198 +24,316 @@ import (
 	"hubspotconnector/internal/fault"
 )
 
-// Options of a folder.
+// abandoned is the age at which a temporary file is of a dead process.
+const abandoned = time.Hour
+
+// Options of a bucket. The zero Options are right for use.
 type Options struct {
-	// NoSync leaves it to the system when files reach the disk. A process that
-	// dies loses nothing, a machine that dies may.
+	// NoSync leaves writes to the operating system: quicker, safe if the process
+	// dies, not safe if the machine does.
 	NoSync bool
+	// Now is compared with the times of files; nil means time.Now.
+	Now func() time.Time
 }
 
-// Bucket is a blob.Bucket in a folder. It may be used at once, also by several
-// processes.
+// Bucket is a blob.Bucket in a folder.
 type Bucket struct {
-	dir string
-	o   Options
+	dir    string // absolute
+	noSync bool
 }
 
-// temporary marks files that are being written; a dead process leaves them.
-const temporary = ".writing-"
+var _ blob.Bucket = (*Bucket)(nil)
 
-// abandoned is when a file that is being written counts as left behind.
-const abandoned = 24 * time.Hour
-
-// Open opens the folder, and creates it if there is none. It removes what dead
-// processes left half written more than a day ago.
+// Open opens the folder, and creates it if there is none. Files that a dead
+// process left half written an hour ago or earlier are removed. A folder that
+// cannot be used is fault.Invalid.
 func Open(dir string, o Options) (*Bucket, error) {
-	b := &Bucket{dir: dir, o: o}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, b.fault(err)
+	full, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("find folder %s: %w", dir, err)
 	}
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasPrefix(d.Name(), temporary) {
+	b := &Bucket{dir: full, noSync: o.NoSync}
+	now := o.Now
+	if now == nil {
+		now = time.Now
+	}
+	if err := os.MkdirAll(full, 0o700); err != nil {
+		return nil, b.meaning(err)
+	}
+	if err := b.removeAbandoned(now().Add(-abandoned)); err != nil {
+		return nil, b.meaning(err)
+	}
+	return b, nil
+}
+
+func (b *Bucket) removeAbandoned(before time.Time) error {
+	return filepath.WalkDir(b.dir, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !temporary(file) {
 			return err
 		}
-		if info, err := d.Info(); err == nil && time.Since(info.ModTime()) > abandoned {
-			_ = os.Remove(path) // tried again at the next start
+		info, err := entry.Info()
+		if err == nil && info.ModTime().Before(before) {
+			err = os.Remove(file)
 		}
-		return nil
+		return missing(err)
 	})
-	return b, b.fault(err)
 }
 
-// fault turns an error of the file system into one for people.
-func (b *Bucket) fault(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return fault.Wrap(err, fault.Invalid, "The disk of %s is full: free some space, then run the same command again.", b.dir)
-	}
-	return fault.Wrap(err, fault.Invalid, "Files in %s cannot be read or written. Check the folder and its permissions.", b.dir)
-}
+func temporary(file string) bool { return strings.Contains(filepath.Base(file), "~") }
 
-var validName = regexp.MustCompile(`^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$`) //nolint:gochecknoglobals // a constant
-
-func (b *Bucket) path(name string) (string, error) {
-	parts := strings.Split(name, "/")
-	bad := func(part string) bool { return part == "." || part == ".." || strings.HasPrefix(part, temporary) }
-	if !validName.MatchString(name) || slices.ContainsFunc(parts, bad) {
-		return "", fault.New(fault.Invalid, "A file cannot be named %q.", name)
-	}
-	return filepath.Join(b.dir, filepath.FromSlash(name)), nil
-}
-
-// Create writes a file that must not exist yet.
-func (b *Bucket) Create(_ context.Context, name string, write func(io.Writer) error) error {
-	path, err := b.path(name)
-	if err != nil {
-		return err
-	}
-	if _, err := os.Lstat(path); err == nil {
-		return exists(name)
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return b.fault(err)
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), temporary+"*")
-	if err != nil {
-		return b.fault(err)
-	}
-	defer func() { _ = os.Remove(f.Name()) }() // its content is linked by then
-	out := &writer{w: bufio.NewWriterSize(f, 64<<10)}
-	if err := write(out); err != nil {
-		_ = f.Close()
-		if out.failed != nil {
-			return b.fault(out.failed)
-		}
-		return err
-	}
-	err = out.w.Flush()
-	if err == nil && !b.o.NoSync {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return b.fault(err)
-	}
-	switch err := os.Link(f.Name(), path); {
-	case errors.Is(err, fs.ErrExist):
-		return exists(name)
-	case err != nil:
-		return b.fault(err)
-	}
-	return b.sync(filepath.Dir(path))
-}
-
-func exists(name string) error { return fault.New(fault.Conflict, "There is a file %q already.", name) }
-
-// sync makes the link itself durable.
-func (b *Bucket) sync(dir string) error {
-	if b.o.NoSync {
-		return nil
-	}
-	d, err := os.Open(dir) //nolint:gosec // below the bucket's folder
-	if err != nil {
-		return b.fault(err)
-	}
-	return b.fault(errors.Join(d.Sync(), d.Close()))
-}
-
-// writer remembers its own failure, to tell it from those of the content.
-type writer struct {
-	w      *bufio.Writer
-	failed error
-}
-
-func (w *writer) Write(p []byte) (int, error) {
-	n, err := w.w.Write(p)
-	if err != nil {
-		w.failed = err
-	}
-	return n, err
-}
-
-// Open returns the content, or fault.NotFound.
-func (b *Bucket) Open(_ context.Context, name string) (io.ReadCloser, error) {
-	path, err := b.path(name)
-	if err != nil {
-		return nil, err
-	}
-	f, err := os.Open(path) //nolint:gosec // below the bucket's folder
+// missing returns err unless it says that a file is not there.
+func missing(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, missing(name)
+		return nil
 	}
-	return f, b.fault(err)
+	return err
 }
 
-func missing(name string) error { return fault.New(fault.NotFound, "There is no file %q.", name) }
-
-// List returns the files whose name starts with prefix, by name.
-func (b *Bucket) List(_ context.Context, prefix string) ([]blob.Info, error) {
-	var all []blob.Info
-	from := filepath.Join(b.dir, filepath.FromSlash(prefix[:strings.LastIndexByte(prefix, '/')+1]))
-	err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return nil
-		case err != nil || d.IsDir() || strings.HasPrefix(d.Name(), temporary):
-			return err
-		}
-		rel, err := filepath.Rel(b.dir, path)
-		if err != nil {
-			return err
-		}
-		name := filepath.ToSlash(rel)
-		info, err := d.Info()
-		if err == nil && strings.HasPrefix(name, prefix) {
-			all = append(all, blob.Info{Name: name, Size: info.Size(), Modified: info.ModTime()})
-		}
-		return err
-	})
-	if err != nil {
-		return nil, b.fault(err)
+// meaning says what an error of the file system means.
+func (b *Bucket) meaning(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case full(err):
+		return fault.Wrap(err, fault.Invalid, "The disk of %s is full: free some space, then run the same command again.", b.dir)
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return fault.Wrap(err, fault.Invalid, "The folder %s cannot be written: allow it, or choose another folder.", b.dir)
+	case errors.Is(err, syscall.ENOTDIR):
+		return fault.Wrap(err, fault.Invalid, "The folder %s has a file where a folder must be: move it away, or choose another folder.", b.dir)
 	}
-	slices.SortFunc(all, func(x, y blob.Info) int { return strings.Compare(x.Name, y.Name) })
-	return all, nil
+	return err
 }
 
-// Delete removes a file; it is no error if there is none.
-func (b *Bucket) Delete(_ context.Context, name string) error {
-	path, err := b.path(name)
-	if err != nil {
-		return err
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return b.fault(err)
+func full(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG) || errors.Is(err, io.ErrShortWrite)
+}
+
+// check returns why name cannot be a name. A prefix may be empty or end anywhere.
+func check(name string, prefix bool) error {
+	parts := strings.Split(name, "/")
+	for i, part := range parts {
+		open := prefix && i == len(parts)-1 // more of this part may follow
+		if !open && (part == "" || part == "." || part == "..") {
+			return fault.New(fault.Invalid, "%q is no name for a file.", name)
+		}
+		for _, c := range []byte(part) {
+			if !allowed(c) {
+				return fault.New(fault.Invalid, "%q is no name for a file.", name)
+			}
+		}
 	}
 	return nil
 }
 
-// Link returns the file's path: whoever may read the folder may read it, for as
-// long as it is there.
-func (b *Bucket) Link(_ context.Context, name, _ string, _ time.Duration) (string, error) {
-	path, err := b.path(name)
+func allowed(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.'
+}
+
+func (b *Bucket) path(name string) string { return filepath.Join(b.dir, filepath.FromSlash(name)) }
+
+func taken(err error) error {
+	return fault.Wrap(err, fault.Conflict, "This file exists already.")
+}
+
+func none(err error) error {
+	return fault.Wrap(err, fault.NotFound, "There is no such file (any more).")
+}
+
+// Create implements blob.Bucket.
+func (b *Bucket) Create(ctx context.Context, name string, write func(io.Writer) error) error {
+	if err := start(ctx, name); err != nil {
+		return err
+	}
+	file := b.path(name)
+	if _, err := os.Lstat(file); err == nil {
+		return taken(fs.ErrExist)
+	}
+	temp, err := b.temp(file)
 	if err != nil {
+		return b.meaning(fmt.Errorf("create %s: %w", name, err))
+	}
+	defer func() { _ = os.Remove(temp.Name()) }() // it is linked by then, or not wanted
+	out := &output{file: temp}
+	err = b.fill(out, write)
+	if out.err != nil {
+		return b.meaning(fmt.Errorf("write %s: %w", name, out.err))
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.Link(temp.Name(), file); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return taken(err)
+		}
+		return b.meaning(fmt.Errorf("create %s: %w", name, err))
+	}
+	return b.meaning(b.syncDir(filepath.Dir(file)))
+}
+
+func start(ctx context.Context, name string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return check(name, false)
+}
+
+// temp creates a temporary file beside file. A Delete at the same time may remove
+// the folder when it is empty; then it is created again.
+func (b *Bucket) temp(file string) (temp *os.File, err error) {
+	dir := filepath.Dir(file)
+	for range 100 {
+		if err = os.MkdirAll(dir, 0o700); err == nil {
+			temp, err = os.CreateTemp(dir, "~*")
+		}
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
+			break
+		}
+	}
+	return temp, err
+}
+
+// output is the file that is written, with the first error of the file itself.
+type output struct {
+	file *os.File
+	err  error
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.file.Write(p)
+	o.note(err)
+	return n, err
+}
+
+func (o *output) note(err error) {
+	if o.err == nil {
+		o.err = err
+	}
+}
+
+// fill writes the content, makes it durable and closes the file. It returns the
+// error of write; those of the file are in out.
+func (b *Bucket) fill(out *output, write func(io.Writer) error) error {
+	buffer := bufio.NewWriterSize(out, 64<<10)
+	err := write(buffer)
+	if err == nil {
+		out.note(buffer.Flush())
+		if !b.noSync {
+			out.note(out.file.Sync())
+		}
+	}
+	out.note(out.file.Close())
+	return err
+}
+
+// syncDir makes the entries of a folder, and of those above it, durable.
+func (b *Bucket) syncDir(dir string) error {
+	if b.noSync {
+		return nil
+	}
+	for {
+		d, err := os.Open(dir)
+		if err != nil {
+			return missing(err)
+		}
+		if err := errors.Join(d.Sync(), d.Close()); err != nil {
+			return err
+		}
+		if dir == b.dir {
+			return nil
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+// Open implements blob.Bucket.
+func (b *Bucket) Open(ctx context.Context, name string) (io.ReadCloser, error) {
+	if err := b.exists(ctx, name); err != nil {
+		return nil, err
+	}
+	f, err := os.Open(b.path(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, none(err)
+	}
+	if err != nil {
+		return nil, b.meaning(fmt.Errorf("open %s: %w", name, err))
+	}
+	return f, nil
+}
+
+func (b *Bucket) exists(ctx context.Context, name string) error {
+	if err := start(ctx, name); err != nil {
+		return err
+	}
+	info, err := os.Stat(b.path(name))
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return none(err)
+	case err != nil:
+		return b.meaning(fmt.Errorf("find %s: %w", name, err))
+	case !info.Mode().IsRegular():
+		return none(fs.ErrNotExist)
+	}
+	return nil
+}
+
+// List implements blob.Bucket.
+func (b *Bucket) List(ctx context.Context, prefix string) ([]blob.Info, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := check(prefix, true); err != nil {
+		return nil, err
+	}
+	var files []blob.Info
+	err := filepath.WalkDir(b.path(path.Dir(prefix+"x")), func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() || temporary(file) {
+			return missing(err)
+		}
+		name, err := filepath.Rel(b.dir, file)
+		if err != nil {
+			return err
+		}
+		if name = filepath.ToSlash(name); !strings.HasPrefix(name, prefix) {
+			return nil
+		}
+		info, err := entry.Info()
+		if err == nil {
+			files = append(files, blob.Info{Name: name, Size: info.Size(), Modified: info.ModTime()})
+		}
+		return missing(err) // deleted meanwhile
+	})
+	if err != nil {
+		return nil, b.meaning(fmt.Errorf("list %s: %w", prefix, err))
+	}
+	slices.SortFunc(files, func(a, b blob.Info) int { return strings.Compare(a.Name, b.Name) })
+	return files, nil
+}
+
+// Delete implements blob.Bucket. Folders that become empty go too.
+func (b *Bucket) Delete(ctx context.Context, name string) error {
+	if err := b.exists(ctx, name); err != nil {
+		if fault.Is(err, fault.NotFound) {
+			return nil
+		}
+		return err
+	}
+	file := b.path(name)
+	if err := missing(os.Remove(file)); err != nil {
+		return b.meaning(fmt.Errorf("delete %s: %w", name, err))
+	}
+	for dir := filepath.Dir(file); dir != b.dir; dir = filepath.Dir(dir) {
+		if os.Remove(dir) != nil {
+			break // it is not empty
+		}
+	}
+	return nil
+}
+
+// Link implements blob.Bucket: it returns the file's absolute path, which stays
+// valid as long as the file is there and has the file's own name.
+func (b *Bucket) Link(ctx context.Context, name, _ string, _ time.Duration) (string, error) {
+	if err := b.exists(ctx, name); err != nil {
 		return "", err
 	}
-	if _, err := os.Stat(path); err != nil {
-		return "", missing(name)
-	}
-	return path, nil
+	return b.path(name), nil
 }
