@@ -1,6 +1,5 @@
-// Package filesealer seals secrets with a key that lies in a file: AES-256-GCM,
-// with what is sealed as additional data. Who has the file can open everything,
-// so the file is for its owner alone.
+// Package filesealer seals secrets with AES-256-GCM, with a key that lies in a
+// file. What a secret is about is bound to it as additional data.
 package filesealer
 
 import (
@@ -8,6 +7,8 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,87 +19,119 @@ import (
 	"strings"
 
 	"hubspotconnector/internal/fault"
+	"hubspotconnector/internal/secret"
 )
 
-const keySize = 32
+// version is the first byte of what is sealed, and is bound to it.
+const version = 1
 
-// Sealer is a secret.Sealer. It may be used at once.
-type Sealer struct{ aead cipher.AEAD }
+// Sealer is a secret.Sealer with a key in memory.
+type Sealer struct {
+	path string
+	aead cipher.AEAD
+}
 
-// Open reads the key file, and creates it if there is none. A file that others
+var _ secret.Sealer = (*Sealer)(nil)
+
+// Open reads the key file. If there is none it is created, for its owner alone;
+// of several that create it at once all get the same key. A key file that others
 // may read, or that holds no key, is fault.Invalid.
 func Open(path string) (*Sealer, error) {
-	info, err := os.Stat(path)
+	key, err := read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := create(path); err != nil {
-			return nil, fault.Wrap(err, fault.Invalid, "The key file %s cannot be created. Check the folder and its free space.", path)
+			return nil, fault.Wrap(err, fault.Invalid, "The key file %s cannot be created: check its folder, or choose another place.", path)
 		}
-		info, err = os.Stat(path)
+		key, err = read(path)
 	}
 	if err != nil {
-		return nil, fault.Wrap(err, fault.Invalid, "The key file %s cannot be read.", path)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fault.New(fault.Invalid, "The key file %s can be read by others: run chmod 600 on it.", path)
-	}
-	key, err := os.ReadFile(path) //nolint:gosec // the operator names the data folder
-	if err != nil || len(key) != keySize {
-		return nil, fault.Wrap(errors.Join(err, fmt.Errorf("%d bytes", len(key))), fault.Invalid, "The key file %s is damaged. Restore it from a backup, or delete it and authorize again.", path)
+		return nil, err
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		return nil, fmt.Errorf("use key file: %w", err)
 	}
-	aead, err := cipher.NewGCM(block)
+	aead, err := cipher.NewGCMWithRandomNonce(block)
 	if err != nil {
 		return nil, fmt.Errorf("use key file: %w", err)
 	}
-	return &Sealer{aead: aead}, nil
+	return &Sealer{path: path, aead: aead}, nil
 }
 
-// create writes a new key whole or not at all; a file that another process made
-// meanwhile stays.
+// read returns the key, or fs.ErrNotExist.
+func read(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
+		return nil, fault.New(fault.Invalid, "The key file %s can be used by others: run chmod 600 %s.", path, path)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Invalid, "The key file %s cannot be read: allow it, or choose another place.", path)
+	}
+	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || len(key) != 32 {
+		return nil, fault.New(fault.Invalid, "The key file %s holds no key: restore it. Without it, move it away and enter all secrets again.", path)
+	}
+	return key, nil
+}
+
+// create writes a new key, unless the file is there by then. A reader never sees
+// a part of it.
 func create(path string) error {
-	key := make([]byte, keySize)
-	_, _ = rand.Read(key) // never fails
-	f, err := os.CreateTemp(filepath.Dir(path), ".key-*")
+	dir := filepath.Dir(path)
+	temp, err := os.CreateTemp(dir, ".key-*") // for its owner alone
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(f.Name()) }()
-	_, err = f.Write(key)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+	defer func() { _ = os.Remove(temp.Name()) }()
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	_, err = temp.WriteString(hex.EncodeToString(key) + "\n")
+	if err := errors.Join(err, temp.Sync(), temp.Close()); err != nil {
 		return err
 	}
-	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Link(temp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return nil
-}
-
-// bound is about in one form for all orders.
-func bound(about map[string]string) []byte {
-	var b strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(about)) {
-		fmt.Fprintf(&b, "%q=%q\n", name, about[name])
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
 	}
-	return []byte(b.String())
+	return errors.Join(d.Sync(), d.Close()) // a key that is lost takes the secrets with it
 }
 
-// Seal seals plain under about.
+// Seal implements secret.Sealer. Each call returns other bytes.
 func (s *Sealer) Seal(_ context.Context, about map[string]string, plain []byte) ([]byte, error) {
-	nonce := make([]byte, s.aead.NonceSize())
-	_, _ = rand.Read(nonce) // never fails
-	return s.aead.Seal(nonce, nonce, plain, bound(about)), nil
+	return s.aead.Seal([]byte{version}, nil, plain, bound(about)), nil
 }
 
-// Open opens what Seal sealed under the same about with the same key; anything
-// else is fault.Invalid.
+// Open implements secret.Sealer.
 func (s *Sealer) Open(_ context.Context, about map[string]string, sealed []byte) ([]byte, error) {
-	n := s.aead.NonceSize()
-	if len(sealed) < n {
-		return nil, fault.New(fault.Invalid, "A stored secret is damaged. Enter or authorize it again.")
+	if len(sealed) == 0 || sealed[0] != version {
+		return nil, s.unreadable(errors.New("unknown form"))
 	}
-	plain, err := s.aead.Open(nil, sealed[:n], sealed[n:], bound(about))
-	return plain, fault.Wrap(err, fault.Invalid, "A stored secret cannot be opened with this key file. Restore the key file, or authorize again.")
+	plain, err := s.aead.Open(nil, nil, sealed[1:], bound(about))
+	if err != nil {
+		return nil, s.unreadable(err)
+	}
+	return plain, nil
+}
+
+func (s *Sealer) unreadable(err error) error {
+	return fault.Wrap(err, fault.Invalid, "A stored secret cannot be opened with the key in %s: restore the key that sealed it, or enter the secret again.", s.path)
+}
+
+// bound is the additional data: the version and each name and value in the order
+// of the names, each with its length before it, so that no two maps are alike.
+func bound(about map[string]string) []byte {
+	b := []byte{version}
+	for _, name := range slices.Sorted(maps.Keys(about)) {
+		for _, text := range []string{name, about[name]} {
+			b = append(binary.AppendUvarint(b, uint64(len(text))), text...)
+		}
+	}
+	return b
 }
