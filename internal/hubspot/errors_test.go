@@ -76,6 +76,21 @@ func TestStatusesBecomeFaults(t *testing.T) {
 	}
 }
 
+func TestLockedRecordsAreLeftAloneForTwoSeconds(t *testing.T) {
+	c, _ := connect(t, func(n int, _ call) (int, string, http.Header) {
+		if n == 1 {
+			return 423, "", nil
+		}
+		return 200, `{"results":[]}`, nil
+	})
+	if _, err := c.Page(t.Context(), "c1", record.Query{Object: "0-2"}); err != nil {
+		t.Fatal(err)
+	}
+	if took := c.API.Now().Sub(noon()); took != 2*time.Second {
+		t.Errorf("waited %s, want 2 s", took)
+	}
+}
+
 func TestDailyQuotaIsAskedForAtMidnightAtTheLatest(t *testing.T) {
 	c, _ := connect(t, status(429, `{"policyName":"DAILY"}`))
 	late := time.Date(2026, 11, 23, 23, 30, 0, 0, time.UTC)
