@@ -328,3 +328,36 @@ func TestLeaseCostsTwoCallsAndARenewalOne(t *testing.T) {
 		}
 	}
 }
+
+// between does something between the reading and the writing of an Acquire.
+type between struct {
+	table.Table
+	do func()
+}
+
+func (b *between) GetMany(ctx context.Context, keys []table.Key) ([]table.Item, error) {
+	items, err := b.Table.GetMany(ctx, keys)
+	if do := b.do; do != nil {
+		b.do = nil
+		do()
+	}
+	return items, err
+}
+
+func TestRenewalAtTheLastMomentKeepsTheLease(t *testing.T) {
+	w := start(t)
+	a := w.acquire(t, "a", 1)
+	w.at = w.at.Add(time.Hour)
+	slow := &lease.Store{Now: w.Now, Table: &between{Table: w.table, do: func() {
+		if err := w.Renew(t.Context(), a); err != nil {
+			t.Errorf("renew: %v", err)
+		}
+	}}}
+	_, err := slow.Acquire(t.Context(), "job#changes", "b")
+	if held, ok := errors.AsType[*lease.HeldError](err); !ok || held.Owner != "a" {
+		t.Errorf("acquire of a lease that was just renewed: %v, want it held by a", err)
+	}
+	if err := w.guarded(a); err != nil {
+		t.Errorf("write of the owner: %v", err)
+	}
+}
