@@ -35,7 +35,7 @@ type System struct {
 func New(s connector.Settings, p connector.Ports, log *slog.Logger) (*System, error) {
 	sys := &System{newID: p.NewID}
 	functions := map[string]asl.Handler{}
-	machines, err := localmachine.New(statemachines.Files, localmachine.Options{Functions: functions, Now: p.Now, Sleep: p.Sleep})
+	machines, err := localmachine.New(statemachines.Files, localmachine.Options{Functions: functions, Log: log, Now: p.Now, Sleep: p.Sleep})
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ type Result struct {
 // Run starts an execution, or goes on with the one of the same input that a dead
 // process left, and waits for its end. Others that a dead process left are
 // closed first, which frees their leases. started, if not nil, is told the
-// execution's name. If ctx ends the execution is left as a dead process leaves it.
+// execution's name. If ctx ends the system is closed.
 func (s *System) Run(ctx context.Context, in run.Input, started func(execution string)) (Result, error) {
 	name, continued, err := s.unfinished(ctx, in)
 	if err != nil {
@@ -100,7 +100,7 @@ func (s *System) Run(ctx context.Context, in run.Input, started func(execution s
 	}
 	ended, err := s.Machines.Wait(ctx, name)
 	if err != nil {
-		s.abandon(ctx, name)
+		s.Close()
 		return Result{}, err
 	}
 	res, err := s.result(ctx, name)
@@ -111,14 +111,10 @@ func (s *System) Run(ctx context.Context, in run.Input, started func(execution s
 	return res, err
 }
 
-// abandon ends an execution as the death of the process would: nobody closes its
-// round.
-func (s *System) abandon(ctx context.Context, name string) {
-	ctx = context.WithoutCancel(ctx)
-	if err := s.Machines.Stop(ctx, name, "the process ends"); err == nil {
-		_, _ = s.Machines.Wait(ctx, name) // however it ended
-	}
-}
+// Close ends what runs as the death of the process would, so that nobody closes
+// its rounds, and waits until no step is at work. Call it before the ports are
+// closed.
+func (s *System) Close() { s.Machines.Close() }
 
 // unfinished returns the execution that a dead process began with this input.
 func (s *System) unfinished(ctx context.Context, in run.Input) (name string, found bool, err error) {

@@ -23,6 +23,9 @@ import (
 	"hubspotconnector/internal/table/bolttable"
 )
 
+// tableFile is the table, in the data folder.
+const tableFile = "table.db"
+
 // vendors is how the system reaches the vendors, and in which time it lives.
 type vendors struct {
 	hubspot, gainsight *http.Client // nil = the network
@@ -37,7 +40,7 @@ func open(dir string, s connector.Settings, v vendors) (sys *inprocess.System, c
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, fault.Wrap(err, fault.Invalid, "The data folder %s cannot be created. Choose another with -data.", dir)
 	}
-	table, err := bolttable.Open(filepath.Join(dir, "table.db"), bolttable.Options{Now: v.now, NoSync: v.throwaway})
+	table, err := bolttable.Open(filepath.Join(dir, tableFile), bolttable.Options{Now: v.now, NoSync: v.throwaway})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -69,7 +72,11 @@ func open(dir string, s connector.Settings, v vendors) (sys *inprocess.System, c
 		Table: table, Bucket: bucket, Sealer: sealer, Sender: dirmail.Folder{Dir: filepath.Join(dir, "mail")},
 		HubSpotHTTP: v.hubspot, GainsightHTTP: v.gainsight, Now: v.now, Sleep: v.sleep, NewID: newIDs(v.now),
 	}, log)
-	return sys, closeAll, err
+	if err != nil {
+		return nil, nil, err
+	}
+	closers = append(closers, sys.Close)
+	return sys, closeAll, nil
 }
 
 // newIDs returns ULIDs that sort by their making.

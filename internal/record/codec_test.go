@@ -70,11 +70,11 @@ func TestFileIsGzippedJSONLinesWithATrailer(t *testing.T) {
 	got := unzip(t, file(t, "71",
 		record.Record{ID: "7", Version: 12, Archived: true, Values: map[string]*string{"b": new("x\"\\\n ü"), "a": nil, "c": new("")}},
 		record.Row{SourceID: "8", Fields: map[string]any{"Name": "Müller & <Co>", "Size": json.Number("1.50"), "Live": true, "Tags": []string{"a", "b"}, "Zip": nil},
-			Keep: []string{"Zip"}, Null: []string{"Y"}, Defer: map[string][]string{"Parent": {"k"}}, Source: map[string]*string{"s": nil}},
+			Keep: []string{"Zip"}, Null: []string{"Y"}, Defer: map[string][]string{"Parent": {"k"}}, Merged: []string{"7", "8"}, Source: map[string]*string{"s": nil}},
 	))
 	// The sum has a test of its own.
 	want := `{"id":"7","version":12,"archived":true,"values":{"a":null,"b":"x\"\\\n ü","c":""}}
-{"id":"8","fields":{"Live":true,"Name":"Müller & <Co>","Size":1.50,"Tags":["a","b"],"Zip":null},"keep":["Zip"],"null":["Y"],"defer":{"Parent":["k"]},"source":{"s":null}}
+{"id":"8","fields":{"Live":true,"Name":"Müller & <Co>","Size":1.50,"Tags":["a","b"],"Zip":null},"keep":["Zip"],"null":["Y"],"defer":{"Parent":["k"]},"merged":["7","8"],"source":{"s":null}}
 {"count":2,"next":"71","sha256":"SUM"}
 `
 	got = got[:strings.Index(got, `"sha256":"`)] + `"sha256":"SUM"}` + "\n"
@@ -141,7 +141,7 @@ func TestEveryRowComesBackAsWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := record.Row{
 			SourceID: text.Draw(t, "id"), Version: rapid.Int64().Draw(t, "version"), Fields: rapid.MapOf(text, field).Draw(t, "fields"),
-			Keep: rapid.SliceOfN(text, 1, 3).Draw(t, "keep"), Null: rapid.SliceOfN(text, 1, 3).Draw(t, "null"),
+			Keep: rapid.SliceOfN(text, 1, 3).Draw(t, "keep"), Merged: rapid.SliceOfN(text, 1, 3).Draw(t, "merged"), Null: rapid.SliceOfN(text, 1, 3).Draw(t, "null"),
 			Defer: rapid.MapOfN(text, list, 1, 3).Draw(t, "defer"), Source: rapid.MapOfN(text, rapid.Ptr(text, true), 1, 3).Draw(t, "source"),
 		}
 		var b bytes.Buffer

@@ -48,6 +48,8 @@ func (r *Row) UnmarshalJSON(b []byte) error {
 			r.Null = c.list()
 		case "defer":
 			r.Defer = mapOf(&c, c.list)
+		case "merged":
+			r.Merged = c.list()
 		case "source":
 			r.Source = c.texts()
 		default:

@@ -69,6 +69,9 @@ func (r Row) append(b []byte) ([]byte, error) {
 			return appendList(b, list), nil
 		})
 	}
+	if len(r.Merged) > 0 {
+		b = appendList(append(b, `,"merged":`...), r.Merged)
+	}
 	if len(r.Source) > 0 {
 		b = appendTexts(append(b, `,"source":`...), r.Source, &order{})
 	}

@@ -42,6 +42,9 @@ type Row struct {
 	// yet. Such a row is written without the field in the first pass and again
 	// in the second.
 	Defer map[string][]string `json:"defer,omitempty"`
+	// Merged are the ids of source records that were merged into this one: what
+	// they held is its own.
+	Merged []string `json:"merged,omitempty"`
 	// Source :: dataset field → text, for the error file.
 	Source map[string]*string `json:"source,omitempty"`
 }

@@ -148,8 +148,11 @@ func (v version) value(number int) (value string, ok bool) {
 		n, length := 0, 0
 		n, at = v.uvarint(at)
 		length, at = v.uvarint(at)
-		if n >= number {
-			return v.values[at : at+length], n == number
+		if n > number {
+			return "", false
+		}
+		if n == number {
+			return v.values[at : at+length], true
 		}
 		at += length
 	}

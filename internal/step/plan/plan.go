@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -91,6 +92,9 @@ func (p *Planner) Round(ctx context.Context, in Input) (Output, error) {
 	round, jobs, err := p.resolve(ctx, in)
 	if err != nil {
 		return Output{}, err
+	}
+	if len(jobs) == 0 {
+		return Output{Turn: step.Turn{Status: step.Nothing}}, nil
 	}
 	runs := make([]run.Run, len(jobs))
 	schemas := map[string]record.Schema{}
@@ -190,6 +194,9 @@ func (p *Planner) freeze(ctx context.Context, j job.Job, in run.Input, schemas m
 	return frozen, nil
 }
 
+// mergedProperty tells which records were merged into one.
+const mergedProperty = "hs_merged_object_ids"
+
 // sentence is the message of a broken plan, with every problem of its mapping.
 func sentence(err error) string {
 	problems, ok := errors.AsType[mapping.Problems](err)
@@ -240,6 +247,9 @@ func (p *Planner) fill(ctx context.Context, f *staging.Plan, in run.Input, schem
 		f.Skipped = append(f.Skipped, skip.Field)
 	}
 	f.Query = record.Query{Object: object.TypeID, Properties: program.Properties()}
+	if _, ok := f.Source.Field(mergedProperty); ok && !slices.Contains(f.Query.Properties, mergedProperty) {
+		f.Query.Properties = append(f.Query.Properties, mergedProperty)
+	}
 	if f.Query.Associations, err = mapping.Associations(j.Mapping); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"hubspotconnector/internal/fault"
@@ -128,8 +129,15 @@ func (w *work) entry(r record.Record) staging.Entry {
 	if reject != nil {
 		return staging.Entry{Reject: reject, Archived: r.Archived}
 	}
+	if merged := r.Text(mergedProperty); merged != "" {
+		row.Merged = strings.Split(merged, ";")
+	}
 	return staging.Entry{Row: &row, Archived: r.Archived}
 }
+
+// mergedProperty lists the records that were merged into one, as text with
+// semicolons (HubSpot CRM objects, November 2026).
+const mergedProperty = "hs_merged_object_ids"
 
 // second looks the deferred rows up again, now that the rows of all parts are
 // written.

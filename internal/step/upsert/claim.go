@@ -142,7 +142,7 @@ func (w *work) holders(ctx context.Context, rows []*item, held map[string]delta.
 
 // rival returns the other record that holds one of the item's identifiers, "" if
 // none does. A holder that was delivered under other identifiers since has moved
-// on, and its claim is free.
+// on, and one that was merged into this record is gone: their claims are free.
 func (w *work) rival(it *item, held map[string]delta.Claim, holders map[string]delta.Print, wanted map[string]delta.Claim) string {
 	for _, key := range it.keys {
 		if c, taken := wanted[key]; taken && c.Source != it.id {
@@ -154,7 +154,7 @@ func (w *work) rival(it *item, held map[string]delta.Claim, holders map[string]d
 		}
 		holder := holders[c.Source]
 		moved := len(holder.Keys) > 0 && !contains(holder.Keys, key)
-		if !moved {
+		if !moved && !contains(it.row().Merged, c.Source) {
 			return c.Source
 		}
 	}
