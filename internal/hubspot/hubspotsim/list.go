@@ -44,12 +44,13 @@ func (t *objectType) columns(names []string) []column {
 	return out
 }
 
+// quote prints a JSON string.
 func quote(out []byte, text string) []byte {
-	out, err := jsontext.AppendQuote(out, text)
-	if err != nil {
-		out = append(out, `"�"`...) // the text was no UTF-8
+	quoted, err := jsontext.AppendQuote(out, text)
+	if err != nil { // the text is no UTF-8
+		quoted, _ = jsontext.AppendQuote(out, strings.ToValidUTF8(text, "\uFFFD"))
 	}
-	return out
+	return quoted
 }
 
 // append prints a record as a SimplePublicObject. The portal's lock is held.

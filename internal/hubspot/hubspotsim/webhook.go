@@ -218,9 +218,9 @@ func (d *sender) deliver(ctx context.Context, batch []event) {
 	for attempt := 0; attempt <= maxRetries; attempt++ {
 		if attempt > 0 {
 			d.mu.Lock()
-			pause := time.Duration(d.random.Int64N(2*int64(d.w.Spread)/maxRetries)) + time.Millisecond
+			pause := time.Duration(d.random.Int64N(int64(d.w.Spread)/maxRetries)) + 1
 			d.mu.Unlock()
-			if d.sim.wait(ctx, min(pause, d.w.Spread)) != nil {
+			if d.sim.wait(ctx, pause) != nil {
 				return
 			}
 		}
