@@ -232,6 +232,8 @@ func TestAMergeMakesANewRecordThatOldIDsLeadTo(t *testing.T) {
 	w := start(t, free())
 	ids := w.companies(3)
 	w.portal.Set("companies", ids[1], set("city", "Boston"))
+	w.portal.Set("companies", ids[0], set("city", "Austin"))
+	w.portal.Set("companies", ids[0], set("city", ""))
 	contact := w.portal.Create("contacts", set("email", "a@b.example"))
 	w.portal.Associate("contacts", contact, "companies", ids[1], hubspotsim.Primary)
 	w.passed = time.Second
