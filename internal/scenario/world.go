@@ -18,6 +18,7 @@ import (
 
 	"hubspotconnector/internal/blob"
 	"hubspotconnector/internal/blob/dirblob"
+	"hubspotconnector/internal/budget"
 	"hubspotconnector/internal/connector"
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/gainsight"
@@ -42,7 +43,7 @@ const (
 
 // world is both vendors, and a connector between them that can die.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	source *hubspotsim.Sim
 	portal *hubspotsim.Portal
 	target *gainsightsim.Sim
@@ -53,6 +54,7 @@ type world struct {
 	sys    *inprocess.System
 
 	partSize                     int
+	limits                       connector.Limits
 	hubspotFault, gainsightFault spoiled
 	names                        map[string]string // :: name in the scenario → record id
 	lines                        []string          // what runs said
@@ -66,10 +68,13 @@ type world struct {
 }
 
 // newWorld returns a world whose connection is authorized.
-func newWorld(t *testing.T, o hubspotsim.Options, partSize int) *world {
+func newWorld(t testing.TB, o hubspotsim.Options, partSize int) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), names: map[string]string{}, partSize: partSize}
 	o.AutoApprove = true
+	if o.Limits.Off {
+		w.limits.HubSpot = budget.Window{Calls: 1_000_000, Per: time.Second}
+	}
 	w.source = hubspotsim.New(o)
 	w.source.AddApp(clientID, clientSecret, []string{redirectURL})
 	w.portal = w.source.AddPortal(portalID, "customer.example")
@@ -107,6 +112,7 @@ func (w *world) start() {
 		},
 		Gainsight:      gainsight.Config{URL: "https://acme.gainsight.test", AccessKey: accessKey},
 		ConnectionName: "HS",
+		Limits:         w.limits,
 	}
 	w.sys, err = inprocess.New(settings, connector.Ports{
 		Table: gatedTable{w.bolt, w.gate}, Bucket: gatedBucket{w.files, w.gate}, Sealer: sealer,
@@ -127,7 +133,7 @@ func (w *world) newID() string {
 }
 
 // logWriter shows the connector's log where a test fails.
-type logWriter struct{ t *testing.T }
+type logWriter struct{ t testing.TB }
 
 func (l logWriter) Write(p []byte) (int, error) {
 	l.t.Log(strings.TrimSpace(string(p)))

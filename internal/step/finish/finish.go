@@ -81,8 +81,11 @@ func (f *Finisher) Close(ctx context.Context, in Input) (Output, error) {
 
 func (f *Finisher) job(ctx context.Context, in Input) (run.Status, error) {
 	r, err := f.Runs.Get(ctx, in.Run)
-	if err != nil || r.Status.Closed() {
-		return r.Status, err
+	if err != nil {
+		return "", err
+	}
+	if r.Status.Closed() {
+		return r.Status, f.free(ctx, r)
 	}
 	plan, err := f.Staging.Plan(ctx, in.Run)
 	if err != nil {
@@ -161,7 +164,7 @@ func (f *Finisher) close(ctx context.Context, r run.Run, watermark time.Time) (r
 		}
 		_, err := f.Runs.Save(ctx, r, guarded...)
 		if err == nil {
-			return r.Status, f.Runs.Leases.Release(ctx, r.Lease())
+			return r.Status, f.free(ctx, r)
 		}
 		if !fault.Is(err, fault.Fenced) {
 			return f.again(ctx, r, err)
@@ -184,7 +187,16 @@ func (f *Finisher) again(ctx context.Context, r run.Run, err error) (run.Status,
 	if readErr != nil || !now.Status.Closed() {
 		return "", fault.Wrap(err, fault.Transient, "The run changed while it was being closed.")
 	}
-	return now.Status, nil
+	return now.Status, f.free(ctx, now)
+}
+
+// free frees the lease of a closed run. A step that died between closing the run
+// and this, or whose answer was lost, does it when it runs again.
+func (f *Finisher) free(ctx context.Context, r run.Run) error {
+	if r.Fence == 0 {
+		return nil
+	}
+	return f.Runs.Leases.Release(ctx, r.Lease())
 }
 
 func execution(r run.Run) activity.Execution {
@@ -199,6 +211,9 @@ func execution(r run.Run) activity.Execution {
 	}
 }
 
+// stopped is why a run failed that nobody has closed.
+const stopped = "The run was stopped before this job came to its end. Run it again; it goes on where it stood."
+
 // rest closes every open run of a round and frees its lease.
 func (f *Finisher) rest(ctx context.Context, exec string, n int, status run.Status, reason string) error {
 	round, err := f.Runs.Round(ctx, exec, n)
@@ -208,15 +223,20 @@ func (f *Finisher) rest(ctx context.Context, exec string, n int, status run.Stat
 	if err != nil {
 		return err
 	}
+	failed := false // a job before
 	for _, id := range round.Jobs {
 		r, err := f.Runs.Get(ctx, id)
 		if err != nil {
 			return err
 		}
 		if r.Status.Closed() {
+			failed = failed || r.Status == run.Failed
 			continue
 		}
 		r.Status, r.Reason = status, reason
+		if status == run.Skipped && !failed { // it is the one that failed, and could not be closed then
+			r.Status, r.Reason, failed = run.Failed, stopped, true
+		}
 		if _, err := f.close(ctx, r, time.Time{}); err != nil {
 			return err
 		}
@@ -231,7 +251,7 @@ func (f *Finisher) round(ctx context.Context, in Input) (run.Status, error) {
 	} else if err != nil || round.Status.Closed() {
 		return round.Status, err
 	}
-	reason := "The run was stopped before this job came to its end. Run it again; it goes on where it stood."
+	reason := stopped
 	if in.Broken != nil {
 		round.Reason = sentence(*in.Broken)
 		reason = round.Reason
@@ -269,17 +289,34 @@ func summary(statuses map[run.Status]int, jobs int) run.Status {
 // sentence is what people read of an error that the machine caught. The cause
 // of a task's error is JSON text with the message that was written for them.
 func sentence(c Cause) string {
-	var task struct {
-		Message string `json:"errorMessage"`
-	}
-	if json.Unmarshal([]byte(c.Cause), &task) == nil && task.Message != "" {
-		return task.Message
+	if message := messageOf(c.Cause); message != "" {
+		return message
 	}
 	switch c.Error {
 	case "States.Timeout", "Sandbox.Timedout", "Lambda.Unknown", "Runtime.ExitError":
 		return "A step took too long or was stopped. Run the job again; it goes on where it stood."
 	}
 	return "Something went wrong on our side. The run was stopped and nothing was lost."
+}
+
+// messageOf reads the message of a function's error. The machine may have cut the
+// cause; then it is as much of the message as is left, or "" if that is little.
+func messageOf(cause string) string {
+	var task struct {
+		Message string `json:"errorMessage"`
+	}
+	if err := json.Unmarshal([]byte(cause), &task); err == nil {
+		return task.Message
+	}
+	rest, ok := strings.CutPrefix(cause, `{"errorMessage":"`)
+	end := strings.LastIndexByte(rest, ' ')
+	if !ok || end < 20 {
+		return ""
+	}
+	if json.Unmarshal([]byte(`"`+rest[:end]+`"`), &task.Message) != nil { // cut within an escape
+		return ""
+	}
+	return task.Message + " …"
 }
 
 // openReject joins what upsert stored of a reject with its staged row.
