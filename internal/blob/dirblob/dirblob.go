@@ -95,7 +95,7 @@ func (b *Bucket) meaning(err error) error {
 	case err == nil:
 		return nil
 	case full(err):
-		return fault.Wrap(err, fault.Invalid, "The disk of %s is full: free some space, then run the same command again.", b.dir)
+		return fault.Wrap(err, fault.Invalid, "The disk is full: free some space on that of %s, then run the same command again.", b.dir)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return fault.Wrap(err, fault.Invalid, "The folder %s cannot be written: allow it, or choose another folder.", b.dir)
 	case errors.Is(err, syscall.ENOTDIR):

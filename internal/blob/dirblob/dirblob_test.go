@@ -115,7 +115,7 @@ func TestFullDiskIsSaid(t *testing.T) {
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
 		t.Fatal(err)
 	}
-	want := "The disk of " + dir + " is full: free some space, then run the same command again."
+	want := "The disk is full: free some space on that of " + dir + ", then run the same command again."
 	if !fault.Is(err, fault.Invalid) || fault.MessageOf(err) != want {
 		t.Errorf("create on a full disk: %v", err)
 	}

@@ -137,7 +137,7 @@ func (t *Table) meaning(err error) error {
 	case errors.Is(err, berrors.ErrTimeout):
 		return fault.Wrap(err, fault.Conflict, "The data folder %s is in use by another process: stop it, or choose another folder.", dir)
 	case full(err):
-		return fault.Wrap(err, fault.Invalid, "The disk of %s is full: free some space, then run the same command again.", dir)
+		return fault.Wrap(err, fault.Invalid, "The disk is full: free some space on that of %s, then run the same command again.", dir)
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, berrors.ErrChecksum),
 		errors.Is(err, berrors.ErrIncompatibleValue), errors.Is(err, errCut), errors.Is(err, errDamaged), errors.Is(err, syscall.EISDIR):
 		return t.damaged(err)

@@ -219,7 +219,7 @@ func TestFullDiskIsSaidAndHarmsNothing(t *testing.T) {
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &restore); err != nil {
 		t.Fatal(err)
 	}
-	want := "The disk of " + dir + " is full: free some space, then run the same command again."
+	want := "The disk is full: free some space on that of " + dir + ", then run the same command again."
 	if !fault.Is(err, fault.Invalid) || fault.MessageOf(err) != want {
 		t.Errorf("put on a full disk: %v", err)
 	}
