@@ -6,10 +6,12 @@
 package inprocess
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"hubspotconnector/internal/asl"
@@ -19,6 +21,7 @@ import (
 	"hubspotconnector/internal/machine/localmachine"
 	"hubspotconnector/internal/run"
 	"hubspotconnector/internal/serve"
+	"hubspotconnector/internal/step/finish"
 	"hubspotconnector/statemachines"
 )
 
@@ -28,6 +31,9 @@ type System struct {
 	Machines *localmachine.Machines
 
 	newID func() string
+
+	mu      sync.Mutex
+	failure string // what the last step that failed says
 }
 
 // New puts a system together. Of the ports, Machines is set here. log gets the
@@ -43,18 +49,24 @@ func New(s connector.Settings, p connector.Ports, log *slog.Logger) (*System, er
 	sys.Machines = machines
 	sys.Connector = connector.New(s, p)
 	c := sys.Connector
-	functions["plan"] = handler(log, "plan", c.Plan.Round)
-	functions["extract"] = handler(log, "extract", c.Extract.Slice)
-	functions["transform"] = handler(log, "transform", c.Transform.Part)
-	functions["upsert"] = handler(log, "upsert", c.Upsert.Part)
-	functions["finish"] = handler(log, "finish", c.Finish.Close)
-	functions["notify"] = handler(log, "notify", c.Notify.Round)
+	functions["plan"] = handler(sys, log, "plan", c.Plan.Round)
+	functions["extract"] = handler(sys, log, "extract", c.Extract.Slice)
+	functions["transform"] = handler(sys, log, "transform", c.Transform.Part)
+	functions["upsert"] = handler(sys, log, "upsert", c.Upsert.Part)
+	functions["finish"] = handler(sys, log, "finish", c.Finish.Close)
+	functions["notify"] = handler(sys, log, "notify", c.Notify.Round)
 	return sys, nil
 }
 
 // handler is a step as Step Functions sees it behind Lambda.
-func handler[In, Out any](log *slog.Logger, name string, step func(context.Context, In) (Out, error)) asl.Handler {
-	task := serve.JSON(serve.Task(log.With("function", name), step))
+func handler[In, Out any](sys *System, log *slog.Logger, name string, step func(context.Context, In) (Out, error)) asl.Handler {
+	task := serve.JSON(serve.Task(log.With("function", name), func(ctx context.Context, in In) (Out, error) {
+		out, err := step(ctx, in)
+		if err != nil && name != "notify" { // a failing message fails no run
+			sys.note(fault.MessageOf(err))
+		}
+		return out, err
+	}))
 	return func(ctx context.Context, payload json.RawMessage) (json.RawMessage, error) {
 		answer, err := task(ctx, payload)
 		if err != nil {
@@ -78,6 +90,7 @@ type Result struct {
 // closed first, which frees their leases. started, if not nil, is told the
 // execution's name. If ctx ends the system is closed.
 func (s *System) Run(ctx context.Context, in run.Input, started func(execution string)) (Result, error) {
+	s.note("")
 	name, continued, err := s.unfinished(ctx, in)
 	if err != nil {
 		return Result{}, err
@@ -105,10 +118,35 @@ func (s *System) Run(ctx context.Context, in run.Input, started func(execution s
 	}
 	res, err := s.result(ctx, name)
 	res.Continued = continued
+	s.explain(&res)
 	if fault.Is(err, fault.NotFound) && ended.Status != machine.Succeeded {
-		return res, fault.New(fault.Transient, "The run could not be started or closed. Give the same command again.")
+		return res, fault.New(fault.Transient, "%s", cmp.Or(s.said(), "The run could not be started or closed. Give the same command again."))
 	}
 	return res, err
+}
+
+func (s *System) note(failure string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failure = failure
+}
+
+// said is what the last step that failed says, "" if none has.
+func (s *System) said() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failure
+}
+
+// explain gives the runs whose end could not be stored, with its reason, the
+// reason that this process knows.
+func (s *System) explain(res *Result) {
+	for i := range res.Runs {
+		r := &res.Runs[i]
+		if said := s.said(); said != "" && (r.Reason == finish.Stopped || !r.Status.Closed()) {
+			r.Reason = said
+		}
+	}
 }
 
 // Close ends what runs as the death of the process would, so that nobody closes

@@ -211,8 +211,8 @@ func execution(r run.Run) activity.Execution {
 	}
 }
 
-// stopped is why a run failed that nobody has closed.
-const stopped = "The run was stopped before this job came to its end. Run it again; it goes on where it stood."
+// Stopped is the reason of a failed run whose own Finish did not come to its end.
+const Stopped = "The run was stopped before this job came to its end. Run it again; it goes on where it stood."
 
 // rest closes every open run of a round and frees its lease.
 func (f *Finisher) rest(ctx context.Context, exec string, n int, status run.Status, reason string) error {
@@ -235,7 +235,7 @@ func (f *Finisher) rest(ctx context.Context, exec string, n int, status run.Stat
 		}
 		r.Status, r.Reason = status, reason
 		if status == run.Skipped && !failed { // it is the one that failed, and could not be closed then
-			r.Status, r.Reason, failed = run.Failed, stopped, true
+			r.Status, r.Reason, failed = run.Failed, Stopped, true
 		}
 		if _, err := f.close(ctx, r, time.Time{}); err != nil {
 			return err
@@ -251,7 +251,7 @@ func (f *Finisher) round(ctx context.Context, in Input) (run.Status, error) {
 	} else if err != nil || round.Status.Closed() {
 		return round.Status, err
 	}
-	reason := stopped
+	reason := Stopped
 	if in.Broken != nil {
 		round.Reason = sentence(*in.Broken)
 		reason = round.Reason
