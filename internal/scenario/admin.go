@@ -119,7 +119,7 @@ func knob(t *testing.T, words []string, o *hubspotsim.Options, partSize *int) {
 			t.Fatal(err)
 		}
 		o.TokenLife = d
-	case "no-truth":
+	case "no-truth", "unprepared", "second-portal":
 	default:
 		t.Fatalf("there is no option %q", words[0])
 	}

@@ -30,7 +30,18 @@ func TestScenarios(t *testing.T) {
 
 func play(t *testing.T, archive *txtar.Archive) {
 	options, partSize := knobs(t, archive)
-	w := newWorld(t, options, partSize)
+	w := unauthorizedWorld(t, options, partSize)
+	for _, f := range archive.Files {
+		switch {
+		case f.Name != "options":
+		case strings.Contains(string(f.Data), "unprepared"):
+			w.target.RemoveField("company", "HubSpot_Account_ID_90210__gc")
+		case strings.Contains(string(f.Data), "second-portal"):
+			w.source.AddPortal(777, "other.example")
+		}
+	}
+	w.authorize()
+	w.calls = w.counters()
 	w.config = map[string][]byte{}
 	for _, f := range archive.Files {
 		if name, ok := strings.CutPrefix(f.Name, "config/"); ok {

@@ -162,6 +162,8 @@ func (w *world) stepHubSpot(s step) {
 		p.RenameProperty(w.word(s, 2), w.word(s, 3), w.word(s, 4))
 	case "owner":
 		p.AddOwner(hubspotsim.Owner{ID: w.word(s, 2), Email: s.pairs["email"], FirstName: s.pairs["first"], LastName: s.pairs["last"]})
+	case "set-owner":
+		p.SetOwner(w.id(s, 2), func(o *hubspotsim.Owner) { o.Email = s.pairs["email"] })
 	case "archive-owner":
 		p.ArchiveOwner(w.id(s, 2))
 	case "withdraw":
@@ -212,7 +214,12 @@ func list(s string) []string {
 func values(pairs map[string]string) map[string]any {
 	v := map[string]any{}
 	for name, value := range pairs {
-		v[name] = value
+		switch value {
+		case "true", "false":
+			v[name] = value == "true"
+		default:
+			v[name] = value
+		}
 	}
 	return v
 }

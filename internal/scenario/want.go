@@ -20,6 +20,14 @@ func (w *world) check(f txtar.File) {
 	switch {
 	case name == "runs":
 		w.diff(f.Name, strings.Split(text, "\n"), w.lines)
+	case name == "statuses":
+		w.checkStatuses(text)
+	case name == "runs-contain":
+		for line := range strings.Lines(text) {
+			if line = strings.TrimSpace(line); !strings.Contains(strings.Join(w.lines, "\n"), line) {
+				w.t.Errorf("nothing that was said contains %q: %q", line, w.lines)
+			}
+		}
 	case name == "calls":
 		w.checkCalls(text)
 	case strings.HasPrefix(name, "errors"):
@@ -42,6 +50,17 @@ func (w *world) diff(name string, want, got any) {
 	if d := cmp.Diff(want, got); d != "" {
 		w.t.Errorf("%s (-want +got):\n%s", name, d)
 	}
+}
+
+// checkStatuses compares the runs' jobs and statuses alone.
+func (w *world) checkStatuses(text string) {
+	w.t.Helper()
+	var got []string
+	for _, line := range w.lines {
+		status, _, _ := strings.Cut(line, ";")
+		got = append(got, status)
+	}
+	w.diff("want/statuses", strings.Split(text, "\n"), got)
 }
 
 // checkCalls compares the calls of the named classes since the last reset:

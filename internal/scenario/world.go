@@ -70,6 +70,15 @@ type world struct {
 // newWorld returns a world whose connection is authorized.
 func newWorld(t testing.TB, o hubspotsim.Options, partSize int) *world {
 	t.Helper()
+	w := unauthorizedWorld(t, o, partSize)
+	w.authorize()
+	w.calls = w.counters()
+	return w
+}
+
+// unauthorizedWorld returns a world without a connection.
+func unauthorizedWorld(t testing.TB, o hubspotsim.Options, partSize int) *world {
+	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), names: map[string]string{}, partSize: partSize}
 	o.AutoApprove = true
 	if o.Limits.Off {
@@ -92,8 +101,6 @@ func newWorld(t testing.TB, o hubspotsim.Options, partSize int) *world {
 	}
 	w.bolt = bolt
 	w.start()
-	w.authorize()
-	w.calls = w.counters()
 	return w
 }
 

@@ -41,6 +41,9 @@ type item struct {
 	link    bool // the avatar must be stored
 }
 
+// leaver marks the fingerprint of a user who was deactivated with the owner.
+const leaver = "-leaver"
+
 func (it *item) row() record.Row { return *it.entry.Row }
 
 func (it *item) deny(reject record.Reject) {
@@ -111,6 +114,9 @@ func (w *work) classify(it *item) {
 	default:
 		row := it.row()
 		it.hash = delta.Fingerprint(row)
+		if w.object == users && it.entry.Archived && w.plan.Job.Options.DeactivateLeavers {
+			it.hash += leaver
+		}
 		if len(row.Defer) > 0 {
 			it.hash = ""
 			it.waits = it.was.GSID != ""

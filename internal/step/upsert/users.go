@@ -3,6 +3,7 @@ package upsert
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"hubspotconnector/internal/record"
 	"hubspotconnector/internal/run"
@@ -43,7 +44,7 @@ func (w *work) writeUsers(ctx context.Context, items []*item) error {
 	if err != nil {
 		return err
 	}
-	vanished, err := w.update(ctx, update, w.Target.UpdateUsers)
+	vanished, err := w.update(ctx, update, w.updateUsers(update))
 	if err != nil {
 		return err
 	}
@@ -90,6 +91,27 @@ func (w *work) leavers(ctx context.Context, items []*item) (stay []*item, err er
 		it.changed = outcome != run.Unchanged
 	}
 	return stay, nil
+}
+
+// updateUsers sends users without their identifiers where those are what they
+// were, or are not known to be ours: a username that another user has too would
+// be refused, although nobody wants to change it.
+func (w *work) updateUsers(items []*item) call {
+	renamed := map[string]bool{} // :: GSID
+	for _, it := range items {
+		renamed[it.gsid] = len(it.was.Keys) > 0 && !slices.Equal(it.was.Keys, it.keys)
+	}
+	return func(ctx context.Context, rows []map[string]any) ([]record.Result, error) {
+		for _, row := range rows {
+			if renamed[step.Text(row["Gsid"])] {
+				continue
+			}
+			for _, field := range w.identifiers()[0] {
+				delete(row, field)
+			}
+		}
+		return w.Target.UpdateUsers(ctx, rows)
+	}
 }
 
 func (w *work) createUsers(ctx context.Context, rows []map[string]any) ([]record.Result, error) {
