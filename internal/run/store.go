@@ -161,6 +161,9 @@ func (s *Store) Take(ctx context.Context, r Run) (taken Run, holder string, err 
 	}
 	if r.Fence != 0 && r.Fence != l.Fence {
 		// The lease went to another run and came back: what that one delivered may be newer.
+		if err := s.Leases.Release(ctx, l); err != nil {
+			return r, "", err
+		}
 		return r, "", fault.New(fault.Fenced, "Another run of job %q has taken over; this one has stopped.", r.JobName)
 	}
 	r.Fence, r.Status, r.Started = l.Fence, Running, s.now().UTC()
