@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"hubspotconnector/internal/apiclient"
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/secret"
@@ -27,12 +29,13 @@ const (
 // AuthorizeURL is the page on which a person grants access; it leads back to
 // Config.RedirectURL with a code and the state.
 func (c *Client) AuthorizeURL(state string) string {
-	query := url.Values{
-		"client_id": {c.Config.ClientID}, "redirect_uri": {c.Config.RedirectURL}, "state": {state},
-		"scope": {requiredScopes}, "optional_scope": {optionalScopes},
-	}
 	app := strings.TrimSuffix(cmp.Or(c.Config.AppURL, "https://app.hubspot.com"), "/")
-	return app + "/oauth/authorize?" + strings.ReplaceAll(query.Encode(), "+", "%20")
+	config := oauth2.Config{
+		ClientID: c.Config.ClientID, RedirectURL: c.Config.RedirectURL, Scopes: strings.Fields(requiredScopes),
+		Endpoint: oauth2.Endpoint{AuthURL: app + "/oauth/authorize"},
+	}
+	page := config.AuthCodeURL(state, oauth2.SetAuthURLParam("optional_scope", optionalScopes))
+	return strings.ReplaceAll(page, "+", "%20") // HubSpot's form of a blank
 }
 
 // grant is HubSpot's answer with a token.

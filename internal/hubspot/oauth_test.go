@@ -25,7 +25,8 @@ func TestTheAuthorizeURLAsksForScopes(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := url.Values{
-		"client_id": {"app-1"}, "redirect_uri": {"http://localhost:8080/callback"}, "state": {"st&te"},
+		"client_id": {"app-1"}, "redirect_uri": {"http://localhost:8080/callback"},
+		"response_type": {"code"}, "state": {"st&te"},
 		"scope":          {"oauth crm.objects.companies.read crm.objects.contacts.read crm.objects.owners.read"},
 		"optional_scope": {"crm.objects.deals.read tickets crm.objects.custom.read crm.schemas.custom.read"},
 	}
