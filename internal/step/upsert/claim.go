@@ -98,7 +98,16 @@ func (w *work) tryClaim(ctx context.Context, rows []*item) ([]*item, error) {
 	var free []*item
 	wanted := map[string]delta.Claim{}
 	for _, it := range rows {
-		if other := w.rival(it, held, holders, wanted); other != "" {
+		other := w.rival(it, held, holders, wanted)
+		if it.entry.Archived { // claims nothing: it is never written under its identifier
+			if other != "" { // which belongs to somebody else by now
+				it.outcome, it.changed = run.Filtered, it.was.Outcome != run.Filtered
+				continue
+			}
+			free = append(free, it)
+			continue
+		}
+		if other != "" {
 			it.deny(duplicate(other))
 			continue
 		}
@@ -142,7 +151,8 @@ func (w *work) holders(ctx context.Context, rows []*item, held map[string]delta.
 
 // rival returns the other record that holds one of the item's identifiers, "" if
 // none does. A holder that was delivered under other identifiers since has moved
-// on, and one that was merged into this record is gone: their claims are free.
+// on, and one that was merged into this record or is archived is gone: their
+// claims are free.
 func (w *work) rival(it *item, held map[string]delta.Claim, holders map[string]delta.Print, wanted map[string]delta.Claim) string {
 	for _, key := range it.keys {
 		if c, taken := wanted[key]; taken && c.Source != it.id {
@@ -154,7 +164,7 @@ func (w *work) rival(it *item, held map[string]delta.Claim, holders map[string]d
 		}
 		holder := holders[c.Source]
 		moved := len(holder.Keys) > 0 && !contains(holder.Keys, key)
-		if !moved && !contains(it.row().Merged, c.Source) {
+		if !moved && !contains(it.row().Merged, c.Source) && !w.archived[c.Source] {
 			return c.Source
 		}
 	}

@@ -46,12 +46,20 @@ const leaver = "-leaver"
 
 func (it *item) row() record.Row { return *it.entry.Row }
 
+// deny rejects the record. One that was rejected like this before is remembered
+// already, but the second pass looks for the run of a deferred one.
 func (it *item) deny(reject record.Reject) {
 	reject.SourceID, reject.Step = it.id, "upsert"
 	if it.entry.Row != nil {
 		reject.Source = it.entry.Row.Source
 	}
-	it.outcome, it.reject, it.changed = run.Rejected, &reject, true
+	it.outcome, it.reject = run.Rejected, &reject
+	it.changed = it.news() || it.entry.Row != nil && len(it.entry.Row.Defer) > 0
+}
+
+// news reports whether the record was not rejected like this before.
+func (it *item) news() bool {
+	return it.was.Outcome != run.Rejected || it.was.Code != it.reject.Code || it.was.Reason != it.reject.Reason
 }
 
 // delivered notes that the target holds the row now.
@@ -108,7 +116,7 @@ func (w *work) classify(it *item) {
 		it.outcome, it.changed = run.Filtered, it.was.Outcome != run.Filtered
 	case it.entry.Reject != nil:
 		it.outcome, it.reject = run.Rejected, it.entry.Reject
-		it.changed = it.was.Outcome != run.Rejected || it.was.Code != it.reject.Code || it.was.Reason != it.reject.Reason
+		it.changed = it.news()
 	case w.object == users && it.avatar != "" && it.avatar != it.was.GSID:
 		it.gsid, it.hash = it.avatar, delta.Fingerprint(it.row()) // linked anew: deliver again
 	default:

@@ -123,8 +123,10 @@ type work struct {
 	plan    staging.Plan
 	object  string
 	entries []staging.Entry
-	batch   int // writes of a stretch
-	indexes map[string]*finder
+	// archived :: source id, of the part's records
+	archived map[string]bool
+	batch    int // writes of a stretch
+	indexes  map[string]*finder
 }
 
 func (u *Upserter) open(ctx context.Context, r run.Run, in Input) (*work, error) {
@@ -134,13 +136,16 @@ func (u *Upserter) open(ctx context.Context, r run.Run, in Input) (*work, error)
 	}
 	w := &work{
 		Upserter: u, run: r, pass: in.Pass, plan: plan, object: plan.Job.Mapping.Target,
-		batch: 50, indexes: map[string]*finder{},
+		batch: 50, indexes: map[string]*finder{}, archived: map[string]bool{},
 	}
 	if w.object == users {
 		w.batch = run.SettleOps / 2 // a print and an avatar each
 	}
 	err = u.Staging.Rows(ctx, in.Run, in.Part, in.Pass, func(e staging.Entry) error {
 		w.entries = append(w.entries, e)
+		if e.Archived {
+			w.archived[e.ID()] = true
+		}
 		return nil
 	})
 	return w, err

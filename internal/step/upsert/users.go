@@ -64,6 +64,11 @@ func (w *work) writeUsers(ctx context.Context, items []*item) error {
 	return nil
 }
 
+// leaves reports whether the item is an owner whose user is to be deactivated.
+func (w *work) leaves(it *item) bool {
+	return w.object == users && it.entry.Archived && w.plan.Job.Options.DeactivateLeavers
+}
+
 // leavers settles the users of archived owners, who are left as they are, or
 // deactivated if the job says so. It returns the others.
 func (w *work) leavers(ctx context.Context, items []*item) (stay []*item, err error) {
