@@ -70,7 +70,7 @@ func origin(env *serve.Env, name, value string) string {
 	u, err := url.Parse(value)
 	switch {
 	case value == "": // noted as missing
-	case err != nil || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.User != nil:
+	case err != nil || u.Host == "" || u.Path != "" || strings.ContainsAny(value, "?#") || u.User != nil:
 		env.Wrong(name, "an origin such as https://example.com, without a path")
 	case !safeScheme(u):
 		env.Wrong(name, "an https origin; http is for this machine only")

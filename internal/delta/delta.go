@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/record"
 	"hubspotconnector/internal/run"
 	"hubspotconnector/internal/table"
@@ -142,7 +143,11 @@ func (s *Store) Release(ctx context.Context, job, source, hash string) error {
 		return err
 	}
 	if c, held := claims[hash]; held && c.Source == source {
-		return s.Table.Delete(ctx, claimKey(job, hash), table.VersionIs(c.Version))
+		err := s.Table.Delete(ctx, claimKey(job, hash), table.VersionIs(c.Version))
+		if fault.Is(err, fault.Conflict) { // taken meanwhile
+			return nil
+		}
+		return err
 	}
 	return nil
 }
