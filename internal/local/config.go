@@ -2,37 +2,48 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path"
+	"path/filepath"
 	"strings"
 	"time"
 
+	"hubspotconnector/internal/connector"
+	"hubspotconnector/internal/delta"
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/inprocess"
 )
 
-// stored opens the data folder for a command about what is stored there.
-func stored(name, explain string, args []string, want int, out io.Writer) (sys *inprocess.System, rest []string, closeAll func(), err error) {
+// stored opens the data folder for a command about what is stored there, with one
+// argument. Only a command that calls the vendors needs their settings.
+func stored(name, explain string, calls bool, args []string, out io.Writer) (sys *inprocess.System, arg string, closeAll func(), err error) {
 	set := flags(name, explain, out)
 	dir := set.String("data", dataDir(), "data folder")
-	read := settings(set)
-	if err := parse(set, args, want); err != nil {
-		return nil, nil, nil, err
+	read := func() (connector.Settings, error) { return connector.Settings{}, nil }
+	if calls {
+		read = settings(set)
 	}
-	if set.NArg() != want {
-		return nil, nil, nil, fault.New(fault.Invalid, "One argument is missing: see %s -h.", name)
+	rest, err := set.parse(args, 1)
+	if err != nil {
+		return nil, "", nil, err
 	}
 	s, err := read()
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, "", nil, err
+	}
+	if _, err := os.Stat(filepath.Join(*dir, tableFile)); errors.Is(err, fs.ErrNotExist) {
+		return nil, "", nil, fault.New(fault.Invalid, "There is no data in %s. Name the folder with -data, or give the command sync first.", *dir)
 	}
 	sys, closeAll, err = open(*dir, s, vendors{})
-	return sys, set.Args(), closeAll, err
+	return sys, rest[0], closeAll, err
 }
 
-func export(ctx context.Context, args []string, out, _ io.Writer) error {
-	sys, rest, closeAll, err := stored("export", "export FILE writes jobs, chains, schedules and keys as YAML, - for the screen.\n", args, 1, out)
+func export(ctx context.Context, args []string, out io.Writer) error {
+	sys, file, closeAll, err := stored("export", "export FILE writes jobs, chains, schedules and keys as YAML, - for the screen.\n", false, args, out)
 	if err != nil {
 		return err
 	}
@@ -41,26 +52,26 @@ func export(ctx context.Context, args []string, out, _ io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if rest[0] == "-" {
+	if file == "-" {
 		_, err := out.Write(text)
 		return err
 	}
-	if err := os.WriteFile(rest[0], text, 0o600); err != nil {
-		return fault.Wrap(err, fault.Invalid, "%s could not be written. Check the folder and its free space.", rest[0])
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		return fault.Wrap(err, fault.Invalid, "%s could not be written. Check the folder and its free space.", file)
 	}
-	fmt.Fprintf(out, "Written to %s.\n", rest[0])
+	fmt.Fprintf(out, "Written to %s.\n", file)
 	return nil
 }
 
-func apply(ctx context.Context, args []string, out, _ io.Writer) error {
-	sys, rest, closeAll, err := stored("apply", "apply FILE makes jobs, chains, schedules and keys as the YAML file says.\n", args, 1, out)
+func apply(ctx context.Context, args []string, out io.Writer) error {
+	sys, file, closeAll, err := stored("apply", "apply FILE makes jobs, chains, schedules and keys as the YAML file says.\n", true, args, out)
 	if err != nil {
 		return err
 	}
 	defer closeAll()
-	text, err := os.ReadFile(rest[0])
+	text, err := os.ReadFile(file)
 	if err != nil {
-		return fault.Wrap(err, fault.Invalid, "%s could not be read.", rest[0])
+		return fault.Wrap(err, fault.Invalid, "%s could not be read. Check its name and who may read it.", file)
 	}
 	changes, err := sys.Config.Apply(ctx, text, operator)
 	if err != nil {
@@ -75,14 +86,14 @@ func apply(ctx context.Context, args []string, out, _ io.Writer) error {
 	return nil
 }
 
-func find(ctx context.Context, args []string, out, _ io.Writer) error {
-	sys, rest, closeAll, err := stored("find", "find ID tells what became of a HubSpot record in each job: its id, or the link to it.\n", args, 1, out)
+func find(ctx context.Context, args []string, out io.Writer) error {
+	sys, id, closeAll, err := stored("find", "find ID tells what became of a HubSpot record in each job: its id, or the link to it.\n", false, args, out)
 	if err != nil {
 		return err
 	}
 	defer closeAll()
-	id := rest[0][strings.LastIndexByte(strings.TrimRight(rest[0], "/"), '/')+1:]
-	id = strings.TrimRight(id, "/")
+	id, _, _ = strings.Cut(id, "?") // of a link
+	id = path.Base(id)
 	jobs, err := sys.Jobs.List(ctx)
 	if err != nil {
 		return err
@@ -93,25 +104,37 @@ func find(ctx context.Context, args []string, out, _ io.Writer) error {
 		if err != nil {
 			return err
 		}
-		p, ok := prints[id]
-		if !ok {
-			continue
-		}
-		known = true
-		fmt.Fprintf(out, "%s: %s", j.Name, p.Outcome)
-		if r, err := sys.Runs.Get(ctx, p.Run); err == nil {
-			fmt.Fprintf(out, " on %s", r.Ended.Local().Format(time.RFC1123))
-		}
-		fmt.Fprintf(out, ", run %s\n", p.Run)
-		if p.GSID != "" {
-			fmt.Fprintf(out, "  Gainsight row: %s\n", p.GSID)
-		}
-		if p.Reason != "" {
-			fmt.Fprintf(out, "  %s: %s\n  %s\n", p.Code, p.Reason, p.Fix)
+		if p, ok := prints[id]; ok {
+			known = true
+			if err := tell(ctx, sys, j.Name, p, out); err != nil {
+				return err
+			}
 		}
 	}
 	if !known {
 		fmt.Fprintf(out, "No run has read a record %s yet. Check the id, or that the record is not left out by HubSpot (archived, merged).\n", id)
+	}
+	return nil
+}
+
+// tell prints the last outcome of a record in a job.
+func tell(ctx context.Context, sys *inprocess.System, job string, p delta.Print, out io.Writer) error {
+	fmt.Fprintf(out, "%s: %s", job, p.Outcome)
+	r, err := sys.Runs.Get(ctx, p.Run)
+	switch {
+	case err != nil && !fault.Is(err, fault.NotFound): // runs are kept for a year
+		return err
+	case err == nil && r.Status.Closed():
+		fmt.Fprintf(out, " on %s", r.Ended.Local().Format(time.RFC1123))
+	case err == nil:
+		fmt.Fprint(out, " in a run that is not over")
+	}
+	fmt.Fprintf(out, ", run %s\n", p.Run)
+	if p.GSID != "" {
+		fmt.Fprintf(out, "  Gainsight row: %s\n", p.GSID)
+	}
+	if p.Reason != "" {
+		fmt.Fprintf(out, "  %s: %s\n  %s\n", p.Code, p.Reason, p.Fix)
 	}
 	return nil
 }

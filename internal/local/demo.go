@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +26,8 @@ import (
 
 const demoExplains = `demo simulates HubSpot and Gainsight in this process, with their limits, in a time
 that runs faster. It authorizes a connection, syncs owners, companies and
-contacts, edits some in HubSpot, syncs again, and compares both sides.
+contacts, edits some in HubSpot, syncs again, and compares both sides. It succeeds
+only if they hold what they must.
 `
 
 // options are the flags of the demo.
@@ -60,7 +63,7 @@ const (
 // more, in bytes.
 const memoryLimit = 100 << 20
 
-func demo(ctx context.Context, args []string, out, _ io.Writer) error {
+func demo(ctx context.Context, args []string, out io.Writer) error {
 	o := options{}
 	set := flags("demo", demoExplains, out)
 	set.IntVar(&o.owners, "owners", 40, "owners in HubSpot")
@@ -68,9 +71,9 @@ func demo(ctx context.Context, args []string, out, _ io.Writer) error {
 	set.IntVar(&o.contacts, "contacts", 2400, "contacts in HubSpot")
 	set.Float64Var(&o.speed, "speed", 100, "how many times faster than real time")
 	set.DurationVar(&o.latency, "latency", 150*time.Millisecond, "how long each call takes, in the demo's time")
-	set.StringVar(&o.data, "data", "", "data folder (default: a temporary one, removed at the end)")
+	set.StringVar(&o.data, "data", "", "data folder, empty or new (default: a new temporary one, which stays)")
 	set.StringVar(&o.summary, "summary", "", "write a JSON summary to this file")
-	if err := parse(set, args, 0); err != nil {
+	if _, err := set.parse(args, 0); err != nil {
 		return err
 	}
 	if err := o.check(); err != nil {
@@ -82,7 +85,6 @@ func demo(ctx context.Context, args []string, out, _ io.Writer) error {
 			return fault.Wrap(err, fault.Invalid, "No temporary folder can be made. Choose one with -data.")
 		}
 		o.data = dir
-		fmt.Fprintf(out, "Data folder: %s\n", dir)
 	} else if entries, err := os.ReadDir(o.data); err == nil && len(entries) > 0 {
 		return fault.New(fault.Invalid, "The demo starts afresh, but %s is not empty. Choose another folder with -data.", o.data)
 	}
@@ -92,7 +94,10 @@ func demo(ctx context.Context, args []string, out, _ io.Writer) error {
 		return err
 	}
 	defer closeAll()
-	return w.play(ctx)
+	if err = w.play(ctx); errors.Is(err, context.Canceled) {
+		err = &outcomeError{"Stopped. The simulated accounts are gone: the demo starts afresh when it is given again."}
+	}
+	return errors.Join(err, write(w.summary, w.all))
 }
 
 // stage is the demo's world.
@@ -108,7 +113,7 @@ type stage struct {
 }
 
 func newStage(o options, out io.Writer) (*stage, func(), error) {
-	w := &stage{options: o, out: out, clock: newClock(o.speed)}
+	w := &stage{options: o, out: out, clock: newClock()}
 	w.source = hubspotsim.New(hubspotsim.Options{
 		Now: w.clock.Now, Sleep: w.clock.Sleep, Seed: 1, Latency: o.latency, AutoApprove: true, AssociationTouches: true,
 		IndexLag: hubspotsim.Lag(1, time.Second, 5*time.Second),
@@ -157,16 +162,20 @@ func (w *stage) existing() gainsightsim.Existing {
 
 // play is the demo: authorize, sync, compare, edit, sync, compare.
 func (w *stage) play(ctx context.Context) error {
-	fmt.Fprintf(w.out, "HubSpot: %d owners, %d companies, %d contacts. Time runs %gx.\n\n", w.owners, w.companies, w.contacts, w.speed)
+	fmt.Fprintf(w.out, "Simulated: HubSpot with %s owners, %s companies and %s contacts, and Gainsight, with their call limits.\n",
+		number(w.owners), number(w.companies), number(w.contacts))
+	fmt.Fprintf(w.out, "Time runs %g times as fast: %g of the seconds below take one of yours.\nData folder: %s\n", w.speed, w.speed, w.data)
 	if err := w.authorize(ctx); err != nil {
 		return err
 	}
+	w.clock.run(w.options.speed) // not before: the authorization has minutes, which may be no time
 	if err := w.sync(ctx, true); err != nil {
 		return err
 	}
-	if err := w.compare(ctx, "first sync"); err != nil {
+	if _, err := w.compare(ctx, "first sync"); err != nil {
 		return err
 	}
+	fmt.Fprintln(w.out)
 	e := w.edit()
 	fmt.Fprintf(w.out, "Edited in HubSpot: %s.\n\n", e.told)
 	if err := w.clock.Sleep(ctx, time.Minute); err != nil { // the search index follows
@@ -176,16 +185,24 @@ func (w *stage) play(ctx context.Context) error {
 	if err := w.sync(ctx, false); err != nil {
 		return err
 	}
-	if err := w.compare(ctx, "second sync"); err != nil {
+	left, err := w.compare(ctx, "second sync")
+	if err != nil {
 		return err
 	}
 	if err := e.minimal(w, before, w.target.Written()); err != nil {
 		return err
 	}
-	if err := write(w.summary, w.all); err != nil {
-		return err
+	fmt.Fprintln(w.out, verdict(w.all, left))
+	return nil
+}
+
+// verdict is the worst status of the runs, in a sentence. left is how many
+// records are rejected now.
+func verdict(all []summary, left int) string {
+	if slices.ContainsFunc(all, func(s summary) bool { return s.Status != run.Success }) || left > 0 {
+		return fmt.Sprintf("%s: what HubSpot holds is in Gainsight, but for %s, each in an error file with the way to correct it.", run.Partial, count(left, "record"))
 	}
-	return outcome(w.all)
+	return fmt.Sprintf("%s: what HubSpot holds is in Gainsight.", run.Success)
 }
 
 // authorize goes through the consent page, which approves at once.
@@ -231,6 +248,9 @@ func (w *stage) sync(ctx context.Context, users bool) error {
 			return err
 		}
 		w.all = append(w.all, all...)
+		if err := outcome(all); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -13,12 +13,13 @@ import (
 )
 
 // compare compares both simulators and the outcome of every record, and says so.
-func (w *stage) compare(ctx context.Context, when string) error {
+// It returns how many records are rejected.
+func (w *stage) compare(ctx context.Context, when string) (rejects int, err error) {
 	report := truth.Compare(w.portal, w.target, w.owners > 0)
 	problems := report.Problems
 	rejected, err := w.rejected(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for object, ids := range report.Undeliverable {
 		for _, id := range ids {
@@ -31,19 +32,18 @@ func (w *stage) compare(ctx context.Context, when string) error {
 		}
 	}
 	if h, g := w.source.Throttled(), w.target.Throttled(); h+g > 0 {
-		fmt.Fprintf(w.out, "Calls that met a spent quota and were repeated: %d at HubSpot, %d at Gainsight.\n", h, g)
+		fmt.Fprintf(w.out, "Calls that met a spent quota and were repeated: %s at HubSpot, %s at Gainsight.\n", number(h), number(g))
 	}
 	if len(problems) > 0 {
 		slices.Sort(problems)
-		return &outcomeError{fmt.Sprintf("After the %s the two sides differ in %d points. The first: %s.", when, len(problems), problems[0])}
+		return 0, &outcomeError{fmt.Sprintf("After the %s the two sides differ in %d points. The first: %s.", when, len(problems), problems[0])}
 	}
-	left := 0
 	for _, ids := range report.Undeliverable {
-		left += len(ids)
+		rejects += len(ids)
 	}
-	fmt.Fprintf(w.out, "Compared with the truth of both simulators: %d companies, %d people and %d users are right, %d records are rejected with a reason.\n\n",
-		report.Companies, report.People, report.Users, left)
-	return nil
+	fmt.Fprintf(w.out, "Compared with the truth of both simulators after the %s: %s companies, %s people and %s users are right;\n%s that cannot be delivered: rejected, with a reason.\n",
+		when, number(report.Companies), number(report.People), number(report.Users), count(rejects, "record"))
+	return rejects, nil
 }
 
 // rejected returns the records whose last outcome is rejected. :: object → id
@@ -161,7 +161,7 @@ func (w *stage) edit() *edits {
 		cleared++
 	}
 	added := w.add(companies)
-	e.told = fmt.Sprintf("%d records changed, %d added, %d values cleared", changed, added, cleared)
+	e.told = fmt.Sprintf("%s changed, %s added, %s cleared", count(changed, "record"), number(added), count(cleared, "value"))
 	if len(companies) > 50 {
 		w.portal.Merge("companies", companies[20], companies[21])
 		w.portal.Archive("companies", companies[22])
@@ -195,6 +195,7 @@ func (w *stage) add(companies []string) int {
 // minimal checks that the second sync wrote no row that did not have to be
 // written: at most one for each record whose mapped values changed.
 func (e *edits) minimal(w *stage, before, after map[string]int) error {
+	var told []string
 	for _, c := range []struct{ object, rows string }{{"companies", "company"}, {"contacts", "person"}} {
 		changed := 0
 		for id, hash := range e.snapshot(w.portal, c.object) {
@@ -202,10 +203,12 @@ func (e *edits) minimal(w *stage, before, after map[string]int) error {
 				changed++
 			}
 		}
-		if wrote := after[c.rows] - before[c.rows]; wrote > changed {
-			return &outcomeError{fmt.Sprintf("The second sync wrote %d rows of %s, but only %d records had changed.", wrote, c.rows, changed)}
+		wrote := after[c.rows] - before[c.rows]
+		if wrote > changed {
+			return &outcomeError{fmt.Sprintf("The second sync wrote %d rows of %s, but only %d records had changed.", wrote, c.object, changed)}
 		}
-		fmt.Fprintf(w.out, "%s: %d records changed, %d rows written.\n", c.object, changed, after[c.rows]-before[c.rows])
+		told = append(told, fmt.Sprintf("%s for %s changed %s", number(wrote), number(changed), c.object))
 	}
+	fmt.Fprintf(w.out, "The second sync wrote the rows that it had to, and no more: %s.\n", strings.Join(told, ", "))
 	return nil
 }

@@ -32,7 +32,8 @@ Each command explains its flags with -h.
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := command(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	err := command(ctx, os.Args[1:], os.Stdout)
 	stop()
 	switch {
 	case err == nil:
@@ -61,22 +62,24 @@ func sentence(err error) string {
 	return fault.MessageOf(err)
 }
 
-func command(ctx context.Context, args []string, out, diagnostics io.Writer) error {
+// command runs the command that args begin with. What it tells goes to out; why
+// it failed is its error, see sentence.
+func command(ctx context.Context, args []string, out io.Writer) error {
 	name := "help"
 	if len(args) > 0 {
 		name, args = strings.TrimLeft(args[0], "-"), args[1:]
 	}
 	switch name {
 	case "demo":
-		return demo(ctx, args, out, diagnostics)
+		return demo(ctx, args, out)
 	case "sync":
-		return sync(ctx, args, out, diagnostics)
+		return sync(ctx, args, out)
 	case "find":
-		return find(ctx, args, out, diagnostics)
+		return find(ctx, args, out)
 	case "export":
-		return export(ctx, args, out, diagnostics)
+		return export(ctx, args, out)
 	case "apply":
-		return apply(ctx, args, out, diagnostics)
+		return apply(ctx, args, out)
 	case "help", "h":
 		_, err := io.WriteString(out, usage)
 		return err
@@ -84,11 +87,18 @@ func command(ctx context.Context, args []string, out, diagnostics io.Writer) err
 	return fault.New(fault.Invalid, "There is no command %q: use demo, sync, find, export, apply or help.", name)
 }
 
-// flags returns an empty flag set that explains itself on out.
-func flags(name, explain string, out io.Writer) *flag.FlagSet {
-	set := flag.NewFlagSet(name, flag.ContinueOnError)
+// flagSet are the flags of a command.
+type flagSet struct {
+	*flag.FlagSet
+	help func()
+}
+
+// flags returns a set without flags, which explains itself on out.
+func flags(name, explain string, out io.Writer) flagSet {
+	set := flagSet{FlagSet: flag.NewFlagSet(name, flag.ContinueOnError)}
 	set.SetOutput(io.Discard)
-	set.Usage = func() {
+	set.Usage = func() {} // a wrong flag is told in a sentence
+	set.help = func() {
 		set.SetOutput(out)
 		fmt.Fprintln(out, explain)
 		set.PrintDefaults()
@@ -96,18 +106,30 @@ func flags(name, explain string, out io.Writer) *flag.FlagSet {
 	return set
 }
 
-// parse reads the flags. At most want arguments may follow them.
-func parse(set *flag.FlagSet, args []string, want int) error {
-	if err := set.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return err
+// parse reads the flags and returns the arguments among them, which must be as
+// many as are wanted.
+func (set flagSet) parse(args []string, want int) ([]string, error) {
+	var rest []string
+	for {
+		if err := set.Parse(args); errors.Is(err, flag.ErrHelp) {
+			set.help()
+			return nil, err
+		} else if err != nil {
+			message := strings.TrimSuffix(err.Error(), ".")
+			return nil, fault.New(fault.Invalid, "%s: see %s -h.", strings.ToUpper(message[:1])+message[1:], set.Name())
 		}
-		return fault.New(fault.Invalid, "%s: see %s -h.", strings.TrimSuffix(err.Error(), "."), set.Name())
+		if set.NArg() == 0 {
+			break
+		}
+		rest, args = append(rest, set.Arg(0)), set.Args()[1:]
 	}
-	if extra := set.Args(); len(extra) > want {
-		return fault.New(fault.Invalid, "%q is not understood: see %s -h.", extra[want], set.Name())
+	if len(rest) > want {
+		return nil, fault.New(fault.Invalid, "%q is not understood: see %s -h.", rest[want], set.Name())
 	}
-	return nil
+	if len(rest) < want {
+		return nil, fault.New(fault.Invalid, "An argument is missing: see %s -h.", set.Name())
+	}
+	return rest, nil
 }
 
 // logger writes to a file in the data folder: the screen is for people.

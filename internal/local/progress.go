@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	gosync "sync"
 	"time"
 
@@ -29,13 +30,12 @@ type progress struct {
 	now      func() time.Time
 	terminal bool
 
-	began map[run.ID]time.Time
-	done  chan struct{}
-	wait  gosync.WaitGroup
+	done chan struct{}
+	wait gosync.WaitGroup
 }
 
 func newProgress(sys *inprocess.System, out io.Writer, now func() time.Time) *progress {
-	p := &progress{sys: sys, out: out, now: now, began: map[run.ID]time.Time{}, done: make(chan struct{})}
+	p := &progress{sys: sys, out: out, now: now, done: make(chan struct{})}
 	if f, ok := out.(*os.File); ok {
 		info, err := f.Stat()
 		p.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
@@ -85,8 +85,8 @@ func (p *progress) show(ctx context.Context, execution string) {
 		}
 		line := p.line(ctx, one)
 		if p.terminal {
-			fmt.Fprintf(p.out, "\r\x1b[K%s", line)
-			return // the terminal has one line: the job that is being loaded
+			fmt.Fprintf(p.out, "\r\x1b[K\x1b[?7l%s\x1b[?7h", line) // cut at the edge, not wrapped
+			return                                                 // the terminal has one line: the job that is being loaded
 		}
 		fmt.Fprintln(p.out, line)
 	}
@@ -96,13 +96,44 @@ func (p *progress) show(ctx context.Context, execution string) {
 func (p *progress) line(ctx context.Context, one inprocess.Progress) string {
 	settled := one.Settled.Settled()
 	rate := float64(settled) / max(one.At.Sub(one.Run.Started).Seconds(), 1)
-	line := fmt.Sprintf("  %s: %d read, %d settled, %.1f/s", one.Run.JobName, one.Extraction.Count, settled, rate)
-	if used, err := p.sys.Budgets[connector.Gainsight][gainsight.BudgetCalls].Usage(ctx); err == nil && len(used) > 0 {
-		line += fmt.Sprintf(", Gainsight quota %d of %d", used[0].Calls, used[0].Window.Calls)
+	line := fmt.Sprintf("  %s: %s extracted, %s settled, %.1f/s", one.Run.JobName, number(one.Extraction.Count), number(settled), rate)
+	if quota := p.quota(ctx); quota != "" {
+		line += ", " + quota
 	}
 	if one.Extraction.Done && rate > 0 {
-		left := time.Duration(float64(one.Extraction.Count-settled)/rate) * time.Second
-		line += fmt.Sprintf(", %s left", left.Round(time.Second))
+		left := time.Duration(float64(one.Extraction.Count-settled) / rate * float64(time.Second))
+		line += fmt.Sprintf(", %s left", short(left.Round(time.Second)))
 	}
 	return line
+}
+
+// quota is the window of Gainsight's quotas of which most is used: it is the one
+// that a run waits for.
+func (p *progress) quota(ctx context.Context) string {
+	most, text := -1.0, ""
+	for _, q := range []struct{ budget, name string }{{gainsight.BudgetCalls, "calls"}, {gainsight.BudgetUsers, "user calls"}} {
+		used, err := p.sys.Budgets[connector.Gainsight][q.budget].Usage(ctx)
+		if err != nil {
+			return ""
+		}
+		for _, u := range used {
+			if share := float64(u.Calls) / float64(u.Window.Calls); share > most {
+				most = share
+				text = fmt.Sprintf("Gainsight %s %s of %s per %s", q.name, number(u.Calls), number(u.Window.Calls), short(u.Window.Per))
+			}
+		}
+	}
+	return text
+}
+
+// short writes a duration without the units that are zero at its end: 1m, 7m46s.
+func short(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"flag"
 	"os"
 	"strings"
 
@@ -22,7 +21,7 @@ func flagName(setting string) string { return strings.ToLower(strings.ReplaceAll
 
 // settings adds a flag for each setting, and returns what reads them once the
 // flags are parsed: a flag wins over the environment.
-func settings(set *flag.FlagSet) func() (connector.Settings, error) {
+func settings(set flagSet) func() (connector.Settings, error) {
 	given := map[string]*string{}
 	for _, name := range names {
 		given[name] = set.String(flagName(name), "", "instead of the environment's "+name)

@@ -8,9 +8,11 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
 	"hubspotconnector/internal/connector"
 	"hubspotconnector/internal/fault"
@@ -36,7 +38,7 @@ type summary struct {
 	Seconds        float64             `json:"seconds"`
 	ErrorFile      string              `json:"errorFile"`
 	Rejects        map[record.Code]int `json:"rejects"`
-	Reason         string              `json:"reason,omitempty"`
+	Reason         string              `json:"-"` // for the screen: why it failed
 }
 
 // summarize returns the summaries of an execution's runs.
@@ -68,11 +70,17 @@ func summarize(ctx context.Context, sys *inprocess.System, res inprocess.Result)
 // show prints a table with a line per run, then why runs failed and which
 // records were rejected.
 func show(out io.Writer, all []summary) {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "job\tstatus\tread\tfiltered\tinserted\tupdated\tunchanged\trejected\tHubSpot calls\tGainsight calls\tseconds\t")
+	job, status := len("job"), len("status")
 	for _, s := range all {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.1f\t\n", s.Job, s.Status, s.Extracted, s.Filtered,
-			s.Inserted, s.Updated, s.Unchanged, s.Rejected, s.HubSpotCalls, s.GainsightCalls, s.Seconds)
+		job, status = max(job, utf8.RuneCountInString(s.Job)), max(status, len(s.Status))
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "\t\t\t\t\t\t\t\tHubSpot\tGainsight\t\t")
+	fmt.Fprintf(w, "%-*s\t%-*s\textracted\tfiltered\tinserted\tupdated\tunchanged\trejected\tcalls\tcalls\tseconds\t\n", job, "job", status, "status")
+	for _, s := range all {
+		fmt.Fprintf(w, "%-*s\t%-*s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.1f\t\n", job, s.Job, status, s.Status,
+			number(s.Extracted), number(s.Filtered), number(s.Inserted), number(s.Updated), number(s.Unchanged), number(s.Rejected),
+			number(s.HubSpotCalls), number(s.GainsightCalls), s.Seconds)
 	}
 	_ = w.Flush() // out has the error
 	for _, s := range all {
@@ -82,9 +90,26 @@ func show(out io.Writer, all []summary) {
 		if s.Rejected == 0 {
 			continue
 		}
-		fmt.Fprintf(out, "%s: %d rejected: %s\n  error file: %s\n", s.Job, s.Rejected, reasons(s.Rejects), s.ErrorFile)
+		fmt.Fprintf(out, "%s, %s rejected: %s\n  error file: %s\n", s.Job, number(s.Rejected), reasons(s.Rejects), s.ErrorFile)
 	}
 	fmt.Fprintln(out)
+}
+
+// count writes n things: "1 record", "2 records".
+func count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return number(n) + " " + thing
+}
+
+// number writes n with commas between its thousands.
+func number(n int) string {
+	text := strconv.Itoa(n)
+	for at := len(text) - 3; at > 0; at -= 3 {
+		text = text[:at] + "," + text[at:]
+	}
+	return text
 }
 
 func reasons(counts map[record.Code]int) string {
@@ -96,7 +121,7 @@ func reasons(counts map[record.Code]int) string {
 	})
 	parts := make([]string, len(codes))
 	for i, code := range codes {
-		parts[i] = fmt.Sprintf("%d %s", counts[code], code)
+		parts[i] = number(counts[code]) + " " + string(code)
 	}
 	return strings.Join(parts, ", ")
 }
@@ -120,7 +145,7 @@ func write(path string, all []summary) error {
 func outcome(all []summary) error {
 	var bad []string
 	for _, s := range all {
-		if s.Status == run.Failed || s.Status == run.Skipped {
+		if s.Status != run.Success && s.Status != run.Partial {
 			bad = append(bad, fmt.Sprintf("%s: %s", s.Job, s.Status))
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -25,7 +26,7 @@ until HubSpot leads back to REDIRECT_URL on this machine. Settings are flags or
 environment variables.
 `
 
-func sync(ctx context.Context, args []string, out, _ io.Writer) error {
+func sync(ctx context.Context, args []string, out io.Writer) error {
 	set := flags("sync", syncExplains, out)
 	var in run.Input
 	set.StringVar(&in.Chain, "chain", "", "run this chain (default "+ootb.ChainName+")")
@@ -35,7 +36,7 @@ func sync(ctx context.Context, args []string, out, _ io.Writer) error {
 	dir := set.String("data", dataDir(), "data folder")
 	file := set.String("summary", "", "write a JSON summary to this file")
 	read := settings(set)
-	if err := parse(set, args, 0); err != nil {
+	if _, err := set.parse(args, 0); err != nil {
 		return err
 	}
 	if err := choose(&in, *mode, *since); err != nil {
@@ -45,12 +46,16 @@ func sync(ctx context.Context, args []string, out, _ io.Writer) error {
 	if err != nil {
 		return err
 	}
+	back, err := url.Parse(s.HubSpot.RedirectURL)
+	if err != nil || back.Scheme != "http" {
+		return fault.New(fault.Invalid, "REDIRECT_URL must lead to this machine, such as http://localhost:8976/oauth/callback.")
+	}
 	sys, closeAll, err := open(*dir, s, vendors{})
 	if err != nil {
 		return err
 	}
 	defer closeAll()
-	if err := authorized(ctx, sys, s, out); err != nil {
+	if err := authorized(ctx, sys, s, back, out); err != nil {
 		return err
 	}
 	if err := sys.Gainsight.Test(ctx); err != nil {
@@ -122,7 +127,7 @@ func execute(ctx context.Context, sys *inprocess.System, in run.Input, out io.Wr
 }
 
 // authorized makes sure that there is a connection that can be used.
-func authorized(ctx context.Context, sys *inprocess.System, s connector.Settings, out io.Writer) error {
+func authorized(ctx context.Context, sys *inprocess.System, s connector.Settings, back *url.URL, out io.Writer) error {
 	c, err := connected(ctx, sys, s.ConnectionName)
 	if err != nil {
 		return err
@@ -130,33 +135,56 @@ func authorized(ctx context.Context, sys *inprocess.System, s connector.Settings
 	if c.Status == connection.Active {
 		return sys.Ready.Ready(ctx, c.ID) // again, if it was cut off
 	}
-	c, err = authorize(ctx, sys, c.ID, s.HubSpot.RedirectURL, out)
+	c, err = authorize(ctx, sys, c.ID, back, out)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "Connected to %s.\n", account(c))
+	fmt.Fprintf(out, "Connected to %s.\n\n", account(c))
 	return nil
 }
 
 // authorize listens where HubSpot leads back to, opens its page, and waits.
-func authorize(ctx context.Context, sys *inprocess.System, id, redirect string, out io.Writer) (connection.Connection, error) {
+func authorize(ctx context.Context, sys *inprocess.System, id string, back *url.URL, out io.Writer) (connection.Connection, error) {
 	var none connection.Connection
-	back, err := url.Parse(redirect)
-	if err != nil {
-		return none, fault.Wrap(err, fault.Invalid, "REDIRECT_URL is not a URL.")
-	}
 	var listen net.ListenConfig
 	listener, err := listen.Listen(ctx, "tcp", loopback(back))
 	if err != nil {
 		return none, fault.Wrap(err, fault.Invalid, "This machine cannot listen on %s, where REDIRECT_URL leads. End the program that uses the port, or choose another REDIRECT_URL and register it in the HubSpot app.", loopback(back))
 	}
-	type answer struct {
-		connection connection.Connection
-		err        error
-	}
 	answers := make(chan answer, 1)
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+back.EscapedPath(), func(w http.ResponseWriter, r *http.Request) {
+	server := &http.Server{Handler: callback(sys, back, answers), ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = server.Serve(listener) }() // ends by Shutdown
+	defer func() { _ = server.Shutdown(context.WithoutCancel(ctx)) }()
+	page, err := sys.Flow.Begin(ctx, id, operator)
+	if err != nil {
+		return none, err
+	}
+	if err := visit(ctx, page, back, out); err != nil {
+		return none, err
+	}
+	select {
+	case a := <-answers:
+		return a.connection, a.err
+	case <-ctx.Done():
+		return none, ctx.Err()
+	case <-time.After(10 * time.Minute): // as long as a state is good
+		return none, fault.New(fault.Invalid, "Nobody authorized the connection within 10 minutes. Give the same command again.")
+	}
+}
+
+// answer is how HubSpot led back.
+type answer struct {
+	connection connection.Connection
+	err        error
+}
+
+// callback is the page that HubSpot leads back to. answers gets the first answer.
+func callback(sys *inprocess.System, back *url.URL, answers chan<- answer) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet || r.URL.Path != cmp.Or(back.Path, "/") {
+			http.NotFound(w, r)
+			return
+		}
 		q := r.URL.Query()
 		c, err := sys.Flow.Callback(r.Context(), q.Get("code"), q.Get("state"), q.Get("error"))
 		text := "Connected. You can close this page."
@@ -170,24 +198,6 @@ func authorize(ctx context.Context, sys *inprocess.System, id, redirect string, 
 		default: // the page was loaded again
 		}
 	})
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = server.Serve(listener) }() // ends by Shutdown
-	defer func() { _ = server.Shutdown(context.WithoutCancel(ctx)) }()
-	page, err := sys.Flow.Begin(ctx, id, operator)
-	if err != nil {
-		return none, err
-	}
-	if err := visit(ctx, page, redirect, out); err != nil {
-		return none, err
-	}
-	select {
-	case a := <-answers:
-		return a.connection, a.err
-	case <-ctx.Done():
-		return none, ctx.Err()
-	case <-time.After(10 * time.Minute): // as long as a state is good
-		return none, fault.New(fault.Invalid, "Nobody authorized the connection within 10 minutes. Give the same command again.")
-	}
 }
 
 // loopback is the address to listen on for a redirect to this machine.
@@ -202,45 +212,63 @@ func loopback(u *url.URL) string {
 	return net.JoinHostPort("127.0.0.1", port)
 }
 
-// visit asks for HubSpot's page. If it leads back at once, as automated set-ups
-// do, it follows; else a person has to go there.
-func visit(ctx context.Context, page, redirect string, out io.Writer) error {
+// visitHops is how many pages of HubSpot's may follow one another by redirects.
+const visitHops = 5
+
+// visit asks for HubSpot's page. If that leads back by itself, as in automated
+// set-ups, it follows; else a person has to go there.
+func visit(ctx context.Context, page string, back *url.URL, out io.Writer) error {
 	client := &http.Client{
 		Timeout:       30 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	get := func(address string) (*http.Response, error) {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	host := ""
+	for next, hop := page, 0; hop < visitHops; hop++ {
+		resp, err := get(ctx, client, next)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		resp, err := client.Do(req)
-		if err == nil {
-			_ = resp.Body.Close()
+		host = resp.Request.URL.Host
+		if resp.StatusCode == http.StatusBadRequest || resp.StatusCode == http.StatusNotFound {
+			return fault.New(fault.Invalid, "HubSpot's authorize page at %s refuses this app (HTTP %d). Check HUBSPOT_CLIENT_ID and HUBSPOT_APP_URL, and that %s is a redirect URL of the app.", host, resp.StatusCode, back)
 		}
-		return resp, err
-	}
-	resp, err := get(page)
-	if err == nil {
-		if to, errTo := resp.Location(); errTo == nil && leadsBack(to, redirect) {
-			_, err := get(to.String())
-			return fault.Wrap(err, fault.Transient, "The way back from HubSpot's page failed. Give the same command again.")
+		to, err := resp.Location()
+		if err != nil {
+			break // a page for people
 		}
+		if to.Scheme == back.Scheme && to.Host == back.Host && to.Path == back.Path {
+			_, err := get(ctx, client, to.String())
+			return err
+		}
+		next = to.String()
 	}
 	fmt.Fprintf(out, "Authorize the connection in your browser:\n  %s\n", page)
 	openBrowser(ctx, page)
 	return nil
 }
 
-func leadsBack(to *url.URL, redirect string) bool {
-	want, err := url.Parse(redirect)
-	return err == nil && to.Scheme == want.Scheme && to.Host == want.Host && to.Path == want.Path
+// get asks for a page and leaves its body alone.
+func get(ctx context.Context, client *http.Client, page string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
+	if err != nil {
+		return nil, fmt.Errorf("ask for a page: %w", err)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		// The error holds the address, with the state of the authorization.
+		return nil, fault.New(fault.Transient, "%s cannot be reached to authorize the connection. Check the network, and HUBSPOT_APP_URL.", req.URL.Host)
+	}
+	_ = resp.Body.Close()
+	return resp, nil
 }
 
 // openBrowser tries; the address is on the screen in any case.
 func openBrowser(ctx context.Context, page string) {
 	opener := map[string]string{"darwin": "open", "linux": "xdg-open", "windows": "explorer"}[runtime.GOOS]
-	if path, err := exec.LookPath(opener); err == nil {
-		_ = exec.CommandContext(ctx, path, page).Start() //nolint:gosec // an address of our own
+	if program, err := exec.LookPath(opener); err == nil {
+		_ = exec.CommandContext(ctx, program, page).Start() //nolint:gosec // an address of our own
 	}
 }

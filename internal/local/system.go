@@ -36,7 +36,7 @@ type vendors struct {
 }
 
 // open builds the system over a data folder, which it creates. close frees it.
-func open(dir string, s connector.Settings, v vendors) (sys *inprocess.System, closeAll func(), err error) {
+func open(dir string, s connector.Settings, v vendors) (_ *inprocess.System, closeAll func(), err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, fault.Wrap(err, fault.Invalid, "The data folder %s cannot be created. Choose another with -data.", dir)
 	}
@@ -45,14 +45,14 @@ func open(dir string, s connector.Settings, v vendors) (sys *inprocess.System, c
 		return nil, nil, err
 	}
 	closers := []func(){func() { _ = table.Close() }}
-	closeAll = func() {
+	free := func() {
 		for i := len(closers) - 1; i >= 0; i-- {
 			closers[i]()
 		}
 	}
 	defer func() {
 		if err != nil {
-			closeAll()
+			free()
 		}
 	}()
 	log, file, err := logger(dir)
@@ -68,7 +68,7 @@ func open(dir string, s connector.Settings, v vendors) (sys *inprocess.System, c
 	if err != nil {
 		return nil, nil, err
 	}
-	sys, err = inprocess.New(s, connector.Ports{
+	sys, err := inprocess.New(s, connector.Ports{
 		Table: table, Bucket: bucket, Sealer: sealer, Sender: dirmail.Folder{Dir: filepath.Join(dir, "mail")},
 		HubSpotHTTP: v.hubspot, GainsightHTTP: v.gainsight, Now: v.now, Sleep: v.sleep, NewID: newIDs(v.now),
 	}, log)
@@ -76,7 +76,7 @@ func open(dir string, s connector.Settings, v vendors) (sys *inprocess.System, c
 		return nil, nil, err
 	}
 	closers = append(closers, sys.Close)
-	return sys, closeAll, nil
+	return sys, free, nil
 }
 
 // newIDs returns ULIDs that sort by their making.
