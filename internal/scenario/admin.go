@@ -8,6 +8,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"hubspotconnector/internal/avatar"
+	"hubspotconnector/internal/connection"
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/hubspot/hubspotsim"
 	"hubspotconnector/internal/truth"
@@ -20,13 +21,17 @@ func (w *world) say(err error) {
 	}
 }
 
-// stepConnection: connection rename NAME | revoke | reauthorize [PORTAL] | delete | create NAME.
+// stepConnection: connection rename NAME | revoke | reauthorize [portal=ID] |
+// decline | delete | create NAME, which the steps behind it are about.
 func (w *world) stepConnection(s step) {
 	ctx := w.t.Context()
 	var err error
 	switch verb := w.word(s, 1); verb {
 	case "create":
-		_, err = w.sys.Connections.Create(ctx, w.word(s, 2), "tester")
+		var c connection.Connection
+		if c, err = w.sys.Connections.Create(ctx, w.word(s, 2), "tester"); err == nil {
+			w.connection = c.ID
+		}
 	case "rename":
 		_, err = w.sys.Connections.Rename(ctx, w.connection, w.word(s, 2), "tester")
 	case "revoke":
@@ -35,6 +40,8 @@ func (w *world) stepConnection(s step) {
 		err = w.sys.Connections.Delete(ctx, w.connection, "tester")
 	case "reauthorize":
 		err = w.consent(s.pairs["portal"])
+	case "decline":
+		err = w.decline()
 	case "complete":
 		err = w.sys.Ready.Complete(ctx)
 	default:

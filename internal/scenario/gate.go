@@ -159,14 +159,25 @@ type spoiled struct {
 
 // next returns the kind of fault that happens to a call, "" for none.
 func (s *spoiled) next(r *http.Request) string {
+	f := s.hit(r.Method + " " + r.URL.Path)
+	if f == nil {
+		return ""
+	}
+	if f.then != nil {
+		f.then() // may make calls of its own
+	}
+	return f.kind
+}
+
+func (s *spoiled) hit(call string) *spoil {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range s.faults {
-		if f.hits(r.Method + " " + r.URL.Path) {
-			return f.kind
+		if f.hits(call) {
+			return f
 		}
 	}
-	return ""
+	return nil
 }
 
 func (s *spoiled) add(f *spoil) {

@@ -85,6 +85,8 @@ func (w *world) do(s step) {
 		"avatar":     w.stepAvatar,
 		"hold":       w.stepHold,
 		"die":        w.stepDie,
+		"when":       w.stepWhen,
+		"job":        w.stepJob,
 		"advance":    func(s step) { w.advance(w.duration(s, 1)) },
 		"reset":      func(step) { w.calls = w.counters() },
 	}
@@ -155,7 +157,9 @@ func (w *world) stepHubSpot(s step) {
 	case "associate":
 		p.Associate(w.word(s, 2), w.id(s, 3), w.word(s, 4), w.id(s, 5), s.pairs["label"])
 	case "property":
-		p.DefineProperty(w.word(s, 2), hubspotsim.Property{Name: w.word(s, 3), Label: s.pairs["label"], Type: s.pairs["type"]})
+		p.DefineProperty(w.word(s, 2), hubspotsim.Property{
+			Name: w.word(s, 3), Label: s.pairs["label"], Type: s.pairs["type"], FieldType: s.pairs["field"], Options: options(s.pairs["options"]),
+		})
 	case "archive-property":
 		p.ArchiveProperty(w.word(s, 2), w.word(s, 3))
 	case "rename-property":
@@ -164,6 +168,8 @@ func (w *world) stepHubSpot(s step) {
 		p.AddOwner(hubspotsim.Owner{ID: w.word(s, 2), Email: s.pairs["email"], FirstName: s.pairs["first"], LastName: s.pairs["last"]})
 	case "set-owner":
 		p.SetOwner(w.id(s, 2), func(o *hubspotsim.Owner) { o.Email = s.pairs["email"] })
+	case "deactivate-owner":
+		p.DeactivateOwner(w.id(s, 2))
 	case "archive-owner":
 		p.ArchiveOwner(w.id(s, 2))
 	case "withdraw":
@@ -191,8 +197,10 @@ func (w *world) stepGainsight(s step) {
 	case "field":
 		w.target.AddField(w.word(s, 2), gainsightsim.Field{
 			Name: w.word(s, 3), Label: s.pairs["label"], DataType: s.pairs["type"], Nillable: true,
-			Options: list(s.pairs["options"]), LookupObject: s.pairs["lookup"],
+			Options: list(s.pairs["options"]), Inactive: list(s.pairs["inactive"]), LookupObject: s.pairs["lookup"],
 		})
+	case "key":
+		w.target.SetResolutionKeys(s.words[2:]...)
 	case "object":
 		w.target.AddObject(w.word(s, 2), s.pairs["label"])
 	case "remove-field":
@@ -209,6 +217,14 @@ func list(s string) []string {
 		return nil
 	}
 	return strings.Split(s, "|")
+}
+
+func options(s string) []hubspotsim.Option {
+	var all []hubspotsim.Option
+	for _, one := range list(s) {
+		all = append(all, hubspotsim.Option{Label: one, Value: one})
+	}
+	return all
 }
 
 func values(pairs map[string]string) map[string]any {
@@ -230,6 +246,7 @@ type spoil struct {
 	nth  int    // the calls of that path to come until it happens, from 1
 	last int    // the last call that it happens to
 	kind string // reset, lost, truncate, html, 429, 500, …
+	then func() // done before the call is answered; nil = nothing
 }
 
 // fault: fault PATH NTH[-LAST] KIND, where PATH is part of "METHOD /path".

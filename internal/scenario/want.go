@@ -34,6 +34,14 @@ func (w *world) check(f txtar.File) {
 		w.checkErrors(name, text)
 	case strings.HasPrefix(name, "gainsight/"):
 		w.checkRows(strings.TrimSuffix(strings.TrimPrefix(name, "gainsight/"), ".jsonl"), text)
+	case name == "order":
+		w.checkOrder(text)
+	case name == "jobs":
+		w.checkList(f.Name, text, w.jobs())
+	case name == "chains":
+		w.checkList(f.Name, text, w.chains())
+	case name == "activity":
+		w.diff(f.Name, strings.Split(text, "\n"), w.activity())
 	case name == "connection":
 		c, err := w.sys.Connections.Get(w.t.Context(), w.connection)
 		if err != nil {

@@ -56,6 +56,7 @@ type world struct {
 	partSize                     int
 	limits                       connector.Limits
 	hubspotFault, gainsightFault spoiled
+	journal                      journal
 	names                        map[string]string // :: name in the scenario → record id
 	lines                        []string          // what runs said
 	errors                       []string          // error files, newest last
@@ -87,10 +88,16 @@ func unauthorizedWorld(t testing.TB, o hubspotsim.Options, partSize int) *world 
 	w.source = hubspotsim.New(o)
 	w.source.AddApp(clientID, clientSecret, []string{redirectURL})
 	w.portal = w.source.AddPortal(portalID, "customer.example")
-	w.source.SetFault(func(r *http.Request, _ int) *hubspotsim.Fault { return hubspotKind(w.hubspotFault.next(r)) })
+	w.source.SetFault(func(r *http.Request, _ int) *hubspotsim.Fault {
+		w.journal.add("hubspot", r)
+		return hubspotKind(w.hubspotFault.next(r))
+	})
 	w.target = gainsightsim.New(gainsightsim.Options{AccessKey: accessKey})
 	w.target.Prepare(portalID)
-	w.target.SetFault(func(r *http.Request, _ int) *gainsightsim.Fault { return gainsightKind(w.gainsightFault.next(r)) })
+	w.target.SetFault(func(r *http.Request, _ int) *gainsightsim.Fault {
+		w.journal.add("gainsight", r)
+		return gainsightKind(w.gainsightFault.next(r))
+	})
 	bolt, err := bolttable.Open(filepath.Join(w.dir, "table.db"), bolttable.Options{NoSync: true})
 	if err != nil {
 		t.Fatal(err)
