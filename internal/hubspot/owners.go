@@ -113,10 +113,12 @@ func (p ownerPage) whole() bool {
 	return true
 }
 
+// record returns an owner; one whose user is inactive counts as archived.
 func (o ownerJSON) record(archived bool) record.Record {
 	user := o.UserID
 	if user.value == nil {
 		user = o.AnyUserID
+		archived = archived || user.value != nil
 	}
 	var team text
 	for i, t := range o.Teams {

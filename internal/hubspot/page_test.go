@@ -194,6 +194,27 @@ func TestCursorsOfOtherQueriesAreRefused(t *testing.T) {
 	}
 }
 
+// A deactivated user's owner is in the list of the active ones, without a userId.
+// A queue has no user at all.
+func TestOwnersWhoseUserIsInactiveCountAsArchived(t *testing.T) {
+	c, _ := connect(t, answers(`{"results":[
+		{"id":"41","email":"ann@us.example","type":"PERSON","userId":42,"userIdIncludingInactive":42,"archived":false},
+		{"id":"43","email":"ben@us.example","type":"PERSON","userId":null,"userIdIncludingInactive":44,"archived":false},
+		{"id":"45","email":"cy@us.example","type":"PERSON","userIdIncludingInactive":46,"archived":false},
+		{"id":"47","type":"QUEUE","userId":null,"userIdIncludingInactive":null,"archived":false}]}`))
+	page, err := c.Page(t.Context(), "c1", record.Query{Object: "owner"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]bool{}
+	for _, r := range page.Records {
+		got[r.ID] = r.Archived
+	}
+	if diff := cmp.Diff(map[string]bool{"41": false, "43": true, "45": true, "47": false}, got); diff != "" {
+		t.Errorf("archived (-want +got):\n%s", diff)
+	}
+}
+
 func TestAListThatStandsStillIsAnError(t *testing.T) {
 	c, _ := connect(t, answers(`{"results":[{"id":"7","properties":{}}],"paging":{"next":{"after":"7"}}}`))
 	for _, after := range []string{"list:7", "list:8"} {

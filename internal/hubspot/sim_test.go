@@ -213,7 +213,7 @@ func TestASimulatedSchemaAndOwners(t *testing.T) {
 		}
 		var want, got []string
 		for _, o := range s.portal.Owners() {
-			want = append(want, fmt.Sprintf("%s %t", o.ID, o.Archived))
+			want = append(want, fmt.Sprintf("%s %t", o.ID, o.Archived || o.Inactive))
 		}
 		for _, r := range s.all(t, record.Query{Object: "owner"}) {
 			got = append(got, fmt.Sprintf("%s %t", r.ID, r.Archived))

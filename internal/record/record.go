@@ -10,7 +10,8 @@ type Record struct {
 	// 0 means that the source does not say (owners). It orders two readings of
 	// one record.
 	Version int64 `json:"version,omitempty"`
-	// Archived is true for a record that was archived in the source.
+	// Archived is true for a record that was archived in the source, and for an
+	// owner whose user is inactive there.
 	Archived bool `json:"archived,omitempty"`
 	// Values :: property name → value in the source's own text form. An absent
 	// key was not sent, nil is null, "" was cleared: three different things.

@@ -190,7 +190,7 @@ func (r *Report) owners(p *hubspotsim.Portal, g *gainsightsim.Sim) {
 	for _, o := range p.Owners() {
 		found := users[strings.ToLower(o.Email)]
 		switch {
-		case o.Archived:
+		case o.Archived, o.Inactive:
 		case len(found) == 0:
 			r.problem("owner %s has no user", o.ID)
 		case len(found) > 1:
