@@ -36,8 +36,8 @@ type Plan struct {
 	PartSize       int          `json:"partSize"`
 	// Watermark is what the job's watermark becomes when every part is settled.
 	Watermark time.Time `json:"watermark"`
-	// Skipped are mapped fields that the source no longer has; the run is at best
-	// a Partial Success.
+	// Skipped are mapped fields that the source no longer has, or has with another
+	// type, each with why; the run is at best a Partial Success.
 	Skipped []string `json:"skipped,omitempty"`
 	// Broken, if set, is why the job cannot run; its first step fails with it.
 	Broken *Broken `json:"broken,omitempty"`

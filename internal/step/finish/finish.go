@@ -143,7 +143,7 @@ func (f *Finisher) judge(ctx context.Context, r *run.Run, plan staging.Plan, in 
 		r.Reason = fmt.Sprintf("%d records were read, but only %d have an outcome. Run the job again.", r.Counts.Extracted, r.Counts.Settled())
 	case len(plan.Skipped) > 0:
 		r.Status = run.Partial
-		r.Reason = "These fields do not exist in HubSpot any more and were skipped: " + strings.Join(plan.Skipped, ", ") + ". Remove them from the job's mapping, or restore them in HubSpot."
+		r.Reason = "Fields that changed in HubSpot were skipped: " + strings.Join(plan.Skipped, " ") + " Restore them in HubSpot, or change the job's mapping."
 	case r.Counts.Rejected > 0:
 		r.Status = run.Partial
 	default:

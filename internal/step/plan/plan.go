@@ -244,7 +244,7 @@ func (p *Planner) fill(ctx context.Context, f *staging.Plan, in run.Input, schem
 	}
 	object, _ := catalog.Find(j.Mapping.Source)
 	for _, skip := range program.Skipped {
-		f.Skipped = append(f.Skipped, skip.Field)
+		f.Skipped = append(f.Skipped, fmt.Sprintf("%q: %s", skip.Field, skip.Reason))
 	}
 	f.Query = record.Query{Object: object.TypeID, Properties: program.Properties()}
 	if _, ok := f.Source.Field(mergedProperty); ok && !slices.Contains(f.Query.Properties, mergedProperty) {
