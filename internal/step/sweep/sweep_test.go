@@ -1,0 +1,96 @@
+package sweep_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"hubspotconnector/internal/fault"
+	"hubspotconnector/internal/lease"
+	"hubspotconnector/internal/machine"
+	"hubspotconnector/internal/run"
+	"hubspotconnector/internal/step"
+	"hubspotconnector/internal/step/sweep"
+	"hubspotconnector/internal/table/bolttable"
+)
+
+// machines knows executions by their status; "" is one that cannot be described.
+type machines struct {
+	machine.Machines
+	statuses map[string]machine.Status
+}
+
+func (m machines) Describe(_ context.Context, name string) (machine.Execution, error) {
+	status, known := m.statuses[name]
+	switch {
+	case !known:
+		return machine.Execution{}, fault.New(fault.NotFound, "There is no execution %q.", name)
+	case status == "":
+		return machine.Execution{}, fault.New(fault.Transient, "No answer.")
+	}
+	return machine.Execution{Name: name, Status: status, Input: json.RawMessage(`{}`)}, nil
+}
+
+func newSweeper(t *testing.T, statuses map[string]machine.Status, rounds ...string) (*sweep.Sweeper, *[]string) {
+	t.Helper()
+	items, err := bolttable.Open(filepath.Join(t.TempDir(), "t.db"), bolttable.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = items.Close() })
+	runs := &run.Store{Table: items, Leases: &lease.Store{Table: items}}
+	for _, name := range rounds {
+		if _, err := runs.Open(t.Context(), run.Round{Execution: name, Round: 1, Status: run.Running}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var closed []string
+	s := &sweep.Sweeper{Runs: runs, Machines: machines{statuses: statuses}}
+	s.CloseRound = func(ctx context.Context, execution string, n int) error {
+		closed = append(closed, fmt.Sprint(execution, "/", n))
+		r, err := runs.Round(ctx, execution, n)
+		if err != nil {
+			return err
+		}
+		r.Status = run.Failed
+		return runs.SaveRound(ctx, r)
+	}
+	return s, &closed
+}
+
+func TestSweepClosesRoundsOfDeadExecutionsOnce(t *testing.T) {
+	s, closed := newSweeper(t, map[string]machine.Status{
+		"a-failed": machine.Failed, "b-running": machine.Running, "c-timed-out": machine.TimedOut, "d-aborted": machine.Aborted, "f-succeeded": machine.Succeeded,
+	}, "a-failed", "b-running", "c-timed-out", "d-aborted", "e-unknown", "f-succeeded")
+	out, err := s.All(t.Context())
+	if err != nil || out.Status != step.Done || out.Closed != 5 {
+		t.Errorf("%+v, %v, want 5 closed", out, err)
+	}
+	if diff := cmp.Diff([]string{"a-failed/1", "c-timed-out/1", "d-aborted/1", "e-unknown/1", "f-succeeded/1"}, *closed); diff != "" {
+		t.Errorf("closed (-want +got):\n%s", diff)
+	}
+	if out, err := s.All(t.Context()); err != nil || out.Closed != 0 {
+		t.Errorf("again: %+v, %v, want none closed", out, err)
+	}
+}
+
+func TestSweepDoesNotGuessWhatItCannotDescribe(t *testing.T) {
+	s, closed := newSweeper(t, map[string]machine.Status{"a": ""}, "a")
+	if _, err := s.All(t.Context()); !fault.Is(err, fault.Transient) || len(*closed) != 0 {
+		t.Errorf("err = %v, closed %v, want Transient and none", err, *closed)
+	}
+}
+
+func TestSweepTellsThatARoundCouldNotBeClosed(t *testing.T) {
+	s, _ := newSweeper(t, nil, "a", "b")
+	broken := errors.New("broken")
+	s.CloseRound = func(context.Context, string, int) error { return broken }
+	if out, err := s.All(t.Context()); !errors.Is(err, broken) || out.Closed != 0 {
+		t.Errorf("%+v, %v, want the error", out, err)
+	}
+}
