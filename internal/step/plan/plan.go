@@ -357,9 +357,12 @@ func (p *Planner) window(ctx context.Context, f *staging.Plan, in run.Input, obj
 		return nil
 	}
 	f.Query.Since = mark.At.Add(-overlap)
+	f.Query.Until = f.Watermark
 	if !in.Since.IsZero() {
 		f.Query.Since = in.Since
 	}
-	f.Query.Until = f.Watermark
+	if f.Query.Since.After(mark.At) { // what changed between the two is left to the next run
+		f.Watermark = mark.At
+	}
 	return nil
 }
