@@ -36,7 +36,7 @@ func (w *stage) compare(ctx context.Context, when string) (rejects int, err erro
 	}
 	if len(problems) > 0 {
 		slices.Sort(problems)
-		return 0, &outcomeError{fmt.Sprintf("After the %s the two sides differ in %d points. The first: %s.", when, len(problems), problems[0])}
+		return 0, &outcomeError{fmt.Sprintf("After the %s the two sides differ in %s. The first: %s.", when, count(len(problems), "point"), problems[0])}
 	}
 	for _, ids := range report.Undeliverable {
 		rejects += len(ids)

@@ -107,18 +107,17 @@ func (p *progress) line(ctx context.Context, one inprocess.Progress) string {
 	return line
 }
 
-// quota is the window of Gainsight's quotas of which most is used: it is the one
-// that a run waits for.
+// quota is how much of Gainsight's quota is used: of the minute, or of another
+// window that is nearly spent, for which runs wait.
 func (p *progress) quota(ctx context.Context) string {
-	most, text := -1.0, ""
+	text := ""
 	for _, q := range []struct{ budget, name string }{{gainsight.BudgetCalls, "calls"}, {gainsight.BudgetUsers, "user calls"}} {
 		used, err := p.sys.Budgets[connector.Gainsight][q.budget].Usage(ctx)
 		if err != nil {
 			return ""
 		}
 		for _, u := range used {
-			if share := float64(u.Calls) / float64(u.Window.Calls); share > most {
-				most = share
+			if text == "" || 10*u.Calls > 9*u.Window.Calls {
 				text = fmt.Sprintf("Gainsight %s %s of %s per %s", q.name, number(u.Calls), number(u.Window.Calls), short(u.Window.Per))
 			}
 		}

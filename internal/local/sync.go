@@ -87,8 +87,8 @@ func choose(in *run.Input, mode, since string) error {
 		return nil
 	}
 	at, err := time.Parse(time.RFC3339, since)
-	if err != nil || !at.After(time.Unix(0, 0)) {
-		return fault.New(fault.Invalid, "-since needs a moment such as 2026-01-31T08:00:00Z.")
+	if err != nil || !at.After(time.Unix(0, 0)) || at.After(time.Now()) {
+		return fault.New(fault.Invalid, "-since needs a moment in the past, such as 2026-01-31T08:00:00Z.")
 	}
 	if in.Mode == run.ModeFull {
 		return fault.New(fault.Invalid, "Give -since or -mode full, not both: full reads all records.")

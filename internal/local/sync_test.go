@@ -165,7 +165,7 @@ func TestModeAndMomentChooseWhatIsRead(t *testing.T) {
 		t.Errorf("since %s: mode %s, %d extracted; want changes, 30", since, got.Mode, got.Extracted)
 	}
 	for _, args := range [][]string{
-		{"-mode", "half"}, {"-since", "yesterday"}, {"-since", since, "-mode", "full"}, {"-job", "a", "-chain", "b"}, {"-speed", "3"}, {"more"},
+		{"-mode", "half"}, {"-since", time.Now().Add(time.Hour).Format(time.RFC3339)}, {"-since", "yesterday"}, {"-since", since, "-mode", "full"}, {"-job", "a", "-chain", "b"}, {"-speed", "3"}, {"more"},
 	} {
 		w.fail(append([]string{"sync"}, args...)...)
 	}
