@@ -136,10 +136,7 @@ func (s *Store) Renew(ctx context.Context, l Lease) error {
 // Release gives the lease back. One that was lost or released before is left
 // alone; that is no error.
 func (s *Store) Release(ctx context.Context, l Lease) error {
-	err := s.Table.Write(ctx, []table.Op{
-		{Verb: table.Put, Item: table.New(key(l.Name, fence), fenceDoc{}), If: table.VersionIs(l.Fence)},
-		{Verb: table.Delete, Item: table.Item{Key: key(l.Name, held)}},
-	})
+	err := s.Table.Write(ctx, l.ReleaseOps())
 	if err != nil && !Lost(err) {
 		return fmt.Errorf("release lease %s: %w", l.Name, err)
 	}
@@ -152,7 +149,29 @@ func (l Lease) Check() table.Op {
 	return table.Op{Verb: table.Check, Item: table.Item{Key: key(l.Name, fence)}, If: table.VersionIs(l.Fence)}
 }
 
-// Lost reports whether a Write failed because of a lease's Check.
+// ReleaseOps are the writes that give the lease back as part of another Write,
+// which they guard as Check does.
+func (l Lease) ReleaseOps() []table.Op {
+	return []table.Op{
+		{Verb: table.Put, Item: table.New(key(l.Name, fence), fenceDoc{}), If: table.VersionIs(l.Fence)},
+		{Verb: table.Delete, Item: table.Item{Key: key(l.Name, held)}},
+	}
+}
+
+// Of returns the lease as owner holds it, or the zero Lease if the owner does
+// not, or no longer.
+func (s *Store) Of(ctx context.Context, name, owner string) (Lease, error) {
+	at, doc, _, err := s.read(ctx, name)
+	if err != nil {
+		return Lease{}, fmt.Errorf("read lease %s: %w", name, err)
+	}
+	if at == 0 || doc.Owner != owner {
+		return Lease{}, nil
+	}
+	return Lease{Name: name, Owner: owner, Fence: at}, nil
+}
+
+// Lost reports whether a Write failed because of a lease's Check or ReleaseOps.
 func Lost(err error) bool {
 	failed, ok := errors.AsType[*table.FailedError](err)
 	return ok && failed.Key.Sort == fence && strings.HasPrefix(failed.Key.Partition, prefix)

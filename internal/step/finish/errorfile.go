@@ -51,31 +51,32 @@ func (f *Finisher) errorFile(ctx context.Context, r run.Run, plan staging.Plan) 
 }
 
 // rejects visits the rejects of a part: those of transform from the staged rows,
-// those of upsert from the store.
+// those of upsert from the store. A record that both passes reject is visited
+// once.
 func (f *Finisher) rejects(ctx context.Context, id run.ID, p run.Part, visit func(record.Reject) error) error {
 	stored, err := f.Runs.Rejects(ctx, id, p.Number)
 	if err != nil {
 		return err
 	}
-	limit := p.At // a part that failed has settled only this far
-	if p.Pass == 2 {
-		limit = -1
-	}
+	told := map[string]bool{}
 	for pass := 1; pass <= p.Pass; pass++ {
 		n := 0
 		err := f.Staging.Rows(ctx, id, p.Number, pass, func(e staging.Entry) error {
 			n++
-			if pass == p.Pass && p.Pass == 1 && limit >= 0 && n > limit {
+			if pass == p.Pass && n > p.At || told[e.ID()] { // a part that failed has settled only this far
 				return nil
 			}
-			if reject, ok := stored[e.ID()]; ok {
-				delete(stored, e.ID())
-				return visit(openReject(reject, e))
+			reject, ok := stored[e.ID()]
+			switch {
+			case ok:
+				reject = openReject(reject, e)
+			case e.Reject != nil:
+				reject = *e.Reject
+			default:
+				return nil
 			}
-			if e.Reject != nil {
-				return visit(*e.Reject)
-			}
-			return nil
+			told[e.ID()] = true
+			return visit(reject)
 		})
 		if err != nil {
 			return err

@@ -85,7 +85,7 @@ func (f *Finisher) job(ctx context.Context, in Input) (run.Status, error) {
 		return "", err
 	}
 	if r.Status.Closed() {
-		return r.Status, f.free(ctx, r)
+		return r.Status, nil
 	}
 	plan, err := f.Staging.Plan(ctx, in.Run)
 	if err != nil {
@@ -152,19 +152,32 @@ func (f *Finisher) judge(ctx context.Context, r *run.Run, plan staging.Plan, in 
 	return nil
 }
 
-// close stores the closed run with its activity and, if every part is settled,
-// the watermark, as one write under the lease; then it frees the lease.
+// close stores the closed run with its activity, frees its lease and, if every
+// part is settled, moves the watermark: one write, under the lease.
 func (f *Finisher) close(ctx context.Context, r run.Run, watermark time.Time) (run.Status, error) {
 	r.Ended = f.Now().UTC()
+	if r.Fence == 0 { // it may have died between taking the lease and noting it
+		l, err := f.Runs.Leases.Of(ctx, r.LeaseName(), string(r.ID))
+		if err != nil {
+			return "", err
+		}
+		r.Fence = l.Fence
+	}
 	ops := []table.Op{f.Activity.ExecutionOp(execution(r))}
 	if r.Fence != 0 {
-		guarded := append([]table.Op{r.Lease().Check()}, ops...)
+		guarded := append(r.Lease().ReleaseOps(), ops...)
 		if r.Status == run.Success || r.Status == run.Partial { // Guarantee 2
-			guarded = append(guarded, f.Runs.WatermarkOp(r, watermark))
+			mark, err := f.Runs.Watermark(ctx, r.Job, r.Lane)
+			if err != nil {
+				return "", err
+			}
+			if watermark.After(mark.At) { // a run that was planned later may have ended before
+				guarded = append(guarded, f.Runs.WatermarkOp(r, watermark))
+			}
 		}
 		_, err := f.Runs.Save(ctx, r, guarded...)
 		if err == nil {
-			return r.Status, f.free(ctx, r)
+			return r.Status, nil
 		}
 		if !fault.Is(err, fault.Fenced) {
 			return f.again(ctx, r, err)
@@ -187,16 +200,7 @@ func (f *Finisher) again(ctx context.Context, r run.Run, err error) (run.Status,
 	if readErr != nil || !now.Status.Closed() {
 		return "", fault.Wrap(err, fault.Transient, "The run changed while it was being closed.")
 	}
-	return now.Status, f.free(ctx, now)
-}
-
-// free frees the lease of a closed run. A step that died between closing the run
-// and this, or whose answer was lost, does it when it runs again.
-func (f *Finisher) free(ctx context.Context, r run.Run) error {
-	if r.Fence == 0 {
-		return nil
-	}
-	return f.Runs.Leases.Release(ctx, r.Lease())
+	return now.Status, nil
 }
 
 func execution(r run.Run) activity.Execution {
@@ -302,21 +306,20 @@ func sentence(c Cause) string {
 // messageOf reads the message of a function's error. The machine may have cut the
 // cause; then it is as much of the message as is left, or "" if that is little.
 func messageOf(cause string) string {
-	var task struct {
-		Message string `json:"errorMessage"`
+	const begin = `{"errorMessage":`
+	rest, ok := strings.CutPrefix(cause, begin)
+	if !ok {
+		return ""
 	}
-	if err := json.Unmarshal([]byte(cause), &task); err == nil {
-		return task.Message
+	var message string
+	if json.NewDecoder(strings.NewReader(rest)).Decode(&message) == nil { // whatever comes behind it
+		return message
 	}
-	rest, ok := strings.CutPrefix(cause, `{"errorMessage":"`)
 	end := strings.LastIndexByte(rest, ' ')
-	if !ok || end < 20 {
+	if end < 20 || json.Unmarshal([]byte(rest[:end]+`"`), &message) != nil { // little, or cut within an escape
 		return ""
 	}
-	if json.Unmarshal([]byte(`"`+rest[:end]+`"`), &task.Message) != nil { // cut within an escape
-		return ""
-	}
-	return task.Message + " …"
+	return message + " …"
 }
 
 // openReject joins what upsert stored of a reject with its staged row.
