@@ -171,7 +171,7 @@ func (f *Finisher) close(ctx context.Context, r run.Run, watermark time.Time) (r
 			if err != nil {
 				return "", err
 			}
-			if watermark.After(mark.At) { // a run that was planned later may have ended before
+			if !watermark.Before(mark.At) { // a run that was planned later may have ended before
 				guarded = append(guarded, f.Runs.WatermarkOp(r, watermark))
 			}
 		}
