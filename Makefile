@@ -16,7 +16,7 @@ run: ## Run the main job: both vendors simulated, a first sync, edits, a second 
 
 .PHONY: test
 test: vet ## Run every test, with the race detector
-	go test -race -count=1 ./...
+	go test -race -count=1 -timeout 30m ./...
 
 .PHONY: vet
 vet: ## Check formatting and go vet
