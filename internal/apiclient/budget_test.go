@@ -20,7 +20,7 @@ func limited(t *testing.T, calls int, per time.Duration, answers ...answer) (*ap
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { items.Close() })
+	t.Cleanup(func() { _ = items.Close() })
 	c, v := connect(answers...)
 	c.Budgets = map[string]*budget.Budget{
 		"things": {Table: items, Name: "things", Windows: []budget.Window{{Calls: calls, Per: per}}},

@@ -197,7 +197,7 @@ func (k *call) try(ctx context.Context) outcome {
 	if err != nil {
 		return outcome{req: req, arrived: !unsent(err), err: c.lost(err, limit)}
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	return outcome{req: req, arrived: true, err: k.read(resp, limit)}
 }
 

@@ -156,9 +156,13 @@ func cut(s string, n int) string {
 // another text than the reference, so they are an error.
 type scalarString struct{}
 
-func (scalarString) Name() string    { return "string" }
+// Name implements jtypes.Callable.
+func (scalarString) Name() string { return "string" }
+
+// ParamCount implements jtypes.Callable.
 func (scalarString) ParamCount() int { return 1 }
 
+// Call implements jtypes.Callable.
 func (scalarString) Call(args []reflect.Value) (reflect.Value, error) {
 	v := jtypes.Resolve(args[0])
 	switch {

@@ -102,13 +102,13 @@ func (m *Machine) Run(ctx context.Context, name string, input json.RawMessage, o
 	case err == nil:
 		out.Output, err = encode(result)
 	}
-	out.finish(err, caller)
+	out.finish(caller, err)
 	out.path, out.events = t.path, int(min(x.events.Add(1), maxEvents))
 	return out
 }
 
 // finish says how the execution ended.
-func (e *Execution) finish(err error, caller context.Context) {
+func (e *Execution) finish(caller context.Context, err error) {
 	failure, isFailure := errors.AsType[*Error](err)
 	switch {
 	case err == nil:
@@ -263,14 +263,14 @@ func pause(isTime bool, v any, now time.Time) (time.Duration, error) {
 	if !isTime {
 		n, ok := v.(float64)
 		if !ok || n < 0 || n > maxSeconds || n != math.Trunc(n) {
-			return 0, errors.New("Seconds is not a whole number of seconds")
+			return 0, errors.New("Seconds is not a whole number of seconds") //nolint:staticcheck // the name of a field
 		}
 		return time.Duration(n) * time.Second, nil
 	}
 	s, _ := v.(string)
 	at, err := time.Parse(time.RFC3339, s)
 	if err != nil {
-		return 0, errors.New("Timestamp is not a time such as 2026-01-31T08:00:00Z")
+		return 0, errors.New("Timestamp is not a time such as 2026-01-31T08:00:00Z") //nolint:staticcheck // the name of a field
 	}
 	return max(0, at.Sub(now)), nil
 }

@@ -238,11 +238,13 @@ func TestTooMuchDataFailsAndStatesAllDoesNotCatchIt(t *testing.T) {
 		{"Catch by name takes it", task("States.DataLimitExceeded"), `1`, text(limit), outcome{asl.Succeeded, `"caught"`, "", "A B", 9}},
 		{
 			"an output above it fails", fromA(`"A":{"Type":"Pass","Output":"{% [$states.input, $states.input] %}","End":true}`),
-			text(limit / 2), "", outcome{asl.Failed, "", "States.DataLimitExceeded", "A", 3},
+			text(limit / 2), "",
+			outcome{asl.Failed, "", "States.DataLimitExceeded", "A", 3},
 		},
 		{
 			"variables above it fail", fromA(`"A":{"Type":"Pass","Assign":{"x":"{% $states.input %}","y":"{% $states.input %}"},"Output":1,"End":true}`),
-			text(limit / 2), "", outcome{asl.Failed, "", "States.DataLimitExceeded", "A", 3},
+			text(limit / 2), "",
+			outcome{asl.Failed, "", "States.DataLimitExceeded", "A", 3},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -101,7 +101,7 @@ func (f *fields) assign(at place) map[string]*template {
 
 func (f *fields) task(s *state, at place) {
 	resource := f.text("Resource")
-	args := f.loader.object(f.where+": Arguments", f.need("Arguments"))
+	args := f.object(f.where+": Arguments", f.need("Arguments"))
 	switch resource {
 	case "arn:aws:states:::lambda:invoke":
 		s.function = args.text("FunctionName")
@@ -152,7 +152,7 @@ func (f *fields) attempts(s *state, at place) {
 func (f *fields) retriers(s *state) {
 	entries := f.list("Retry")
 	for i, raw := range entries {
-		r := f.loader.object(fmt.Sprintf("%s: Retry[%d]", f.where, i), raw)
+		r := f.object(fmt.Sprintf("%s: Retry[%d]", f.where, i), raw)
 		r.text("Comment")
 		one := retrier{
 			errors:   r.errorNames(i == len(entries)-1),
@@ -180,7 +180,7 @@ func (f *fields) catchers(s *state, at place) {
 	at.caught = true
 	entries := f.list("Catch")
 	for i, raw := range entries {
-		c := f.loader.object(fmt.Sprintf("%s: Catch[%d]", f.where, i), raw)
+		c := f.object(fmt.Sprintf("%s: Catch[%d]", f.where, i), raw)
 		c.text("Comment")
 		one := catcher{errors: c.errorNames(i == len(entries)-1), exit: c.turn("Next", at)}
 		if one.exit.next == "" {
@@ -226,7 +226,7 @@ func (f *fields) choice(s *state, at place) {
 		f.refuse("Assign and Output belong to a Default, which is missing")
 	}
 	for i, raw := range f.list("Choices") {
-		r := f.loader.object(fmt.Sprintf("%s: Choices[%d]", f.where, i), raw)
+		r := f.object(fmt.Sprintf("%s: Choices[%d]", f.where, i), raw)
 		r.text("Comment")
 		one := rule{condition: r.needTemplate("Condition", at), exit: r.turn("Next", at)}
 		if one.condition != nil && one.condition.expr == nil {
@@ -258,9 +258,9 @@ func (f *fields) wait(s *state, at place) {
 
 func (f *fields) parallel(s *state, at place) {
 	for i, raw := range f.list("Branches") {
-		b := f.loader.object(fmt.Sprintf("%s: Branches[%d]", f.where, i), raw)
+		b := f.object(fmt.Sprintf("%s: Branches[%d]", f.where, i), raw)
 		b.text("Comment")
-		s.branches = append(s.branches, f.loader.scope(b))
+		s.branches = append(s.branches, f.scope(b))
 		b.done()
 	}
 	f.attempts(s, at)
@@ -277,14 +277,14 @@ func (f *fields) mapItems(s *state, at place) {
 	}
 	f.depth++
 	s.selector = f.template("ItemSelector", place{item: true})
-	p := f.loader.object(f.where+": ItemProcessor", f.need("ItemProcessor"))
+	p := f.object(f.where+": ItemProcessor", f.need("ItemProcessor"))
 	p.text("Comment")
-	config := f.loader.object(p.where+": ProcessorConfig", p.need("ProcessorConfig"))
+	config := f.object(p.where+": ProcessorConfig", p.need("ProcessorConfig"))
 	if mode := config.text("Mode"); mode != "INLINE" {
 		config.refuse("the Mode %q is not known", mode)
 	}
 	config.done()
-	s.branches = []*scope{f.loader.scope(p)}
+	s.branches = []*scope{f.scope(p)}
 	p.done()
 	f.depth--
 	f.attempts(s, at)
@@ -309,9 +309,9 @@ func (f *fields) template(name string, at place) *template {
 
 func (f *fields) parse(field string, raw jsontext.Value, at place) *template {
 	t := &template{}
-	switch raw.Kind() {
+	switch raw.Kind() { //nolint:exhaustive // other kinds are texts, numbers and the like
 	case '{':
-		object := f.loader.object(f.where+": "+field, raw)
+		object := f.object(f.where+": "+field, raw)
 		t.fields = map[string]*template{}
 		for _, name := range slices.Sorted(maps.Keys(object.all)) {
 			t.fields[name] = f.parse(field+"."+name, object.all[name], at)

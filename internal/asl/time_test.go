@@ -146,7 +146,8 @@ func TestTimeouts(t *testing.T) {
 		{"a function that does not end is left behind", fromA(slow), deaf, outcome{asl.Succeeded, `"States.Timeout"`, "", "A B", 9}, 70 * time.Second},
 		{
 			"the machine's time ends everything and nothing catches it", `{"TimeoutSeconds":600,` + fromA(nested)[1:], hang,
-			outcome{asl.TimedOut, "", "States.Timeout", "A W", 5}, 600 * time.Second,
+			outcome{asl.TimedOut, "", "States.Timeout", "A W", 5},
+			600 * time.Second,
 		},
 		{"the machine's time comes before a task's", `{"TimeoutSeconds":30,` + fromA(slow)[1:], hang, outcome{asl.TimedOut, "", "States.Timeout", "A", 5}, 30 * time.Second},
 	} {

@@ -503,19 +503,19 @@ func TestExportThenApplyIsTheIdentity(t *testing.T) {
 			Filter: condition.Filter{Conditions: []condition.Condition{{Field: text("condition"), Op: condition.In, Value: []string{text("v1"), text("v2")}}}},
 			Direct: []mapping.Direct{{From: text("from"), To: text("to"), Default: &value}},
 		}}
-		saved, err := w.Jobs.Save(context.Background(), j, "ann") //nolint:usetesting // ends with the check
+		saved, err := w.Jobs.Save(context.Background(), j, "ann")
 		if err != nil {
 			t.Fatal(err)
 		}
-		doc, err := w.Export(context.Background()) //nolint:usetesting // likewise
+		doc, err := w.Export(context.Background())
 		if err != nil {
 			t.Fatal(err)
 		}
-		changes, err := w.Apply(context.Background(), doc, "bob") //nolint:usetesting // likewise
+		changes, err := w.Apply(context.Background(), doc, "bob")
 		if err != nil || len(changes) != 0 {
 			t.Fatalf("%+v changed: %v, %v\n%s", saved, lines(changes), err, doc)
 		}
-		if err := w.Jobs.Delete(context.Background(), saved.ID, "ann"); err != nil { //nolint:usetesting // likewise
+		if err := w.Jobs.Delete(context.Background(), saved.ID, "ann"); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -531,7 +531,7 @@ func TestDamagedFileIsRefusedOrRead(t *testing.T) {
 			with := rapid.SampledFrom([]string{"", "\n", " ", "- ", ": ", "[", "}", "&a ", "*a", "!!int ", "? ", "<<: ", "|\n", "\"", "'", "\t", "\x00", "\xff", "---\n"}).Draw(t, "with")
 			text = []byte(string(text[:from]) + with + string(text[to:]))
 		}
-		if _, err := w.Diff(context.Background(), text); err != nil && !fault.Is(err, fault.Invalid) { //nolint:usetesting // ends with the check
+		if _, err := w.Diff(context.Background(), text); err != nil && !fault.Is(err, fault.Invalid) {
 			t.Fatalf("got %v for\n%s", err, text)
 		}
 	})

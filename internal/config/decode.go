@@ -24,7 +24,7 @@ type Problem struct {
 
 // Problems is everything that is wrong with a file, by line. As an error it is
 // fault.Invalid.
-type Problems []Problem
+type Problems []Problem //nolint:errname // read as config.Problems
 
 func (p Problems) Error() string {
 	texts := make([]string, len(p))
@@ -109,7 +109,7 @@ func (d *decoder) value(node ast.Node, v reflect.Value, path string) {
 	if _, null := node.(*ast.NullNode); null && (v.Kind() == reflect.Pointer || v.Kind() == reflect.Slice) {
 		return
 	}
-	switch v.Kind() {
+	switch v.Kind() { //nolint:exhaustive // the default has the others
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
 		d.value(node, v.Elem(), path)
@@ -163,7 +163,7 @@ func (d *decoder) object(node ast.Node, v reflect.Value, path string) {
 }
 
 func (d *decoder) scalar(node ast.Node, v reflect.Value, path string) {
-	switch v.Kind() {
+	switch v.Kind() { //nolint:exhaustive // the default has the others
 	case reflect.String:
 		switch node := node.(type) {
 		case *ast.StringNode:

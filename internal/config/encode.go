@@ -33,14 +33,14 @@ func (e *encoder) object(v reflect.Value, depth int) {
 			continue
 		}
 		if !first {
-			e.WriteString(strings.Repeat(indent, depth))
+			_, _ = e.WriteString(strings.Repeat(indent, depth))
 		}
 		first = false
-		e.WriteString(name + ":")
+		_, _ = e.WriteString(name + ":")
 		e.field(field, depth)
 	}
 	if first {
-		e.WriteString("{}\n")
+		_, _ = e.WriteString("{}\n")
 	}
 }
 
@@ -51,20 +51,20 @@ func (e *encoder) field(v reflect.Value, depth int) {
 	}
 	switch {
 	case v.Kind() == reflect.Struct && !v.IsZero():
-		e.WriteString("\n" + strings.Repeat(indent, depth+1))
+		_, _ = e.WriteString("\n" + strings.Repeat(indent, depth+1))
 		e.object(v, depth+1)
 	case v.Kind() == reflect.Slice && v.Len() > 0:
-		e.WriteString("\n")
+		_, _ = e.WriteString("\n")
 		for i := range v.Len() {
-			e.WriteString(strings.Repeat(indent, depth+1) + "- ")
+			_, _ = e.WriteString(strings.Repeat(indent, depth+1) + "- ")
 			if one := v.Index(i); one.Kind() == reflect.Struct {
 				e.object(one, depth+2)
 			} else {
-				e.WriteString(scalar(one) + "\n")
+				_, _ = e.WriteString(scalar(one) + "\n")
 			}
 		}
 	default:
-		e.WriteString(" " + scalar(v) + "\n")
+		_, _ = e.WriteString(" " + scalar(v) + "\n")
 	}
 }
 
@@ -75,7 +75,7 @@ var (
 )
 
 func scalar(v reflect.Value) string {
-	switch v.Kind() {
+	switch v.Kind() { //nolint:exhaustive // other kinds print as they are
 	case reflect.Struct:
 		return "{}"
 	case reflect.Slice:

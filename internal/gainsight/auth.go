@@ -28,11 +28,13 @@ func (c *Client) auth() apiclient.Auth {
 // Invalid and nothing is renewed.
 type accessKey secret.Text
 
+// Apply implements apiclient.Auth.
 func (k accessKey) Apply(_ context.Context, req *http.Request) error {
 	req.Header.Set("accesskey", secret.Text(k).Expose())
 	return nil
 }
 
+// Renew implements apiclient.Auth.
 func (accessKey) Renew(context.Context, *http.Request) error {
 	return fault.New(fault.Invalid, "%s", keyRefused)
 }
@@ -40,6 +42,7 @@ func (accessKey) Renew(context.Context, *http.Request) error {
 // bearer is the M2M OAuth token.
 type bearer struct{ tokens Tokens }
 
+// Apply implements apiclient.Auth.
 func (b bearer) Apply(ctx context.Context, req *http.Request) error {
 	t, err := b.tokens.Token(ctx, Connection)
 	if err != nil {
@@ -49,6 +52,7 @@ func (b bearer) Apply(ctx context.Context, req *http.Request) error {
 	return nil
 }
 
+// Renew implements apiclient.Auth.
 func (b bearer) Renew(ctx context.Context, refused *http.Request) error {
 	bad := refused.Header.Get("Authorization")
 	_, err := b.tokens.Renew(ctx, Connection, secret.Text(bad[min(len(scheme), len(bad)):]))
@@ -64,6 +68,7 @@ type metered struct {
 	budgets []*budget.Budget
 }
 
+// Apply implements apiclient.Auth.
 func (m metered) Apply(ctx context.Context, req *http.Request) error {
 	for _, b := range m.budgets {
 		if b == nil {

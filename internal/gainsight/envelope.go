@@ -26,6 +26,7 @@ type envelope struct {
 // text is a string that may be null, or of another type, which counts as "".
 type text string
 
+// UnmarshalJSON implements json.Unmarshaler.
 func (t *text) UnmarshalJSON(raw []byte) error {
 	var s string
 	if json.Unmarshal(raw, &s) == nil {
@@ -129,6 +130,7 @@ type detail struct {
 // valueText is a refused value: a scalar or an array of them.
 type valueText string
 
+// UnmarshalJSON implements json.Unmarshaler.
 func (t *valueText) UnmarshalJSON(raw []byte) error {
 	v, err := decodeValue(raw)
 	if err == nil {

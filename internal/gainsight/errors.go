@@ -29,7 +29,7 @@ const (
 
 const (
 	keyRefused    = "Gainsight refused the access key. Check the key in the Gainsight settings: an old one stops working when a new one is generated."
-	tokenRefused  = "Gainsight refused the M2M OAuth token. Check the client id and the client secret in the Gainsight settings." //nolint:gosec // a sentence
+	tokenRefused  = "Gainsight refused the M2M OAuth token. Check the client id and the client secret in the Gainsight settings."
 	clientRefused = "Gainsight refused the M2M OAuth client. Check the client id and the client secret in the Gainsight settings."
 )
 

@@ -74,8 +74,10 @@ func TestFindAsksForFiftyValuesAtATime(t *testing.T) {
 	for _, s := range v.sent {
 		var body struct {
 			Where struct {
-				Conditions []struct{ Value []string }
-			}
+				Conditions []struct {
+					Value []string `json:"value"`
+				} `json:"conditions"`
+			} `json:"where"`
 		}
 		if err := json.Unmarshal([]byte(s.Body), &body); err != nil {
 			t.Fatal(err)

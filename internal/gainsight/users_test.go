@@ -86,13 +86,13 @@ type directory struct {
 
 func (d *directory) serve(_ int, r *http.Request, body string) (int, string) {
 	var in struct {
-		Records []map[string]string
+		Records []map[string]string `json:"records"`
 		Where   struct {
 			Conditions []struct {
-				Name  string
-				Value []string
-			}
-		}
+				Name  string   `json:"name"`
+				Value []string `json:"value"`
+			} `json:"conditions"`
+		} `json:"where"`
 	}
 	if err := json.Unmarshal([]byte(body), &in); err != nil {
 		d.t.Error(err)

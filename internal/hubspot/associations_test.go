@@ -125,7 +125,7 @@ func TestAllPagesOfAssociationsAreRead(t *testing.T) {
 					Inputs []struct {
 						ID    string `json:"id"`
 						After string `json:"after"`
-					}
+					} `json:"inputs"`
 				}
 				if err := json.Unmarshal([]byte(c.body), &r); err != nil || len(r.Inputs) > 1000 {
 					t.Fatalf("%d inputs, %v", len(r.Inputs), err)

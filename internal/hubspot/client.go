@@ -101,6 +101,7 @@ type bearer struct {
 
 const scheme = "Bearer "
 
+// Apply implements apiclient.Auth.
 func (b bearer) Apply(ctx context.Context, req *http.Request) error {
 	t, err := b.tokens.Token(ctx, b.connection)
 	if err != nil {
@@ -110,6 +111,7 @@ func (b bearer) Apply(ctx context.Context, req *http.Request) error {
 	return nil
 }
 
+// Renew implements apiclient.Auth.
 func (b bearer) Renew(ctx context.Context, refused *http.Request) error {
 	bad := strings.TrimPrefix(refused.Header.Get("Authorization"), scheme)
 	_, err := b.tokens.Renew(ctx, b.connection, secret.Text(bad))

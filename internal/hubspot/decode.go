@@ -210,7 +210,7 @@ func (d *decoder) scalar() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	switch raw.Kind() {
+	switch raw.Kind() { //nolint:exhaustive // the others need nothing of their own
 	case 'n':
 		return "", nil
 	case '{', '[':
@@ -243,7 +243,7 @@ func (d *decoder) nested(begin, end jsontext.Kind, visit func() error) error {
 	if err != nil {
 		return err
 	}
-	switch start.Kind() {
+	switch start.Kind() { //nolint:exhaustive // the others need nothing of their own
 	case begin:
 	case 'n':
 		return nil
@@ -251,7 +251,7 @@ func (d *decoder) nested(begin, end jsontext.Kind, visit func() error) error {
 		return errShape
 	}
 	for {
-		switch d.in.PeekKind() {
+		switch d.in.PeekKind() { //nolint:exhaustive // the others need nothing of their own
 		case end:
 			_, err := d.in.ReadToken()
 			return err

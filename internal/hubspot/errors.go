@@ -167,7 +167,7 @@ func (c *Client) classifyOAuth(path string, grant string, status int, header htt
 // category, an id. Anything else becomes "".
 func plain(s string) string {
 	odd := func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-", r))
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("._-", r)
 	}
 	if len(s) > 100 || strings.ContainsFunc(s, odd) {
 		return ""

@@ -98,8 +98,10 @@ func TestLongPropertyListsTravelInABody(t *testing.T) {
 					return 200, `{"results":[{"id":"2","properties":{"property_0001":"b"}},{"id":"10","properties":{"property_0001":"b"}},{"id":"1","properties":{"property_0001":"b"}}],"paging":{"next":{"after":"11"}}}`, nil
 				}
 				var body struct {
-					Inputs     []struct{ ID string }
-					Properties []string
+					Inputs []struct {
+						ID string `json:"id"`
+					} `json:"inputs"`
+					Properties []string `json:"properties"`
 				}
 				if err := json.Unmarshal([]byte(one.body), &body); err != nil || len(body.Properties) != len(test.properties) || len(body.Inputs) != 3 {
 					t.Errorf("batch of %d ids and %d properties, %v", len(body.Inputs), len(body.Properties), err)
@@ -290,11 +292,18 @@ func TestPropertiesBecomeFields(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := record.Schema{Object: "0-1", Fields: []record.Field{
-		{Name: "name", Label: "Name", Type: record.String}, {Name: "tel", Label: "Tel", Type: record.String}, {Name: "seats", Label: "Seats", Type: record.Number},
-		{Name: "hs_object_id", Label: "Record ID", Type: record.String}, {Name: "associatedcompanyid", Label: "Company", Type: record.String},
-		{Name: "vip", Label: "VIP", Type: record.Boolean}, {Name: "day", Label: "Day", Type: record.Date}, {Name: "at", Label: "At", Type: record.DateTime},
+		{Name: "name", Label: "Name", Type: record.String},
+		{Name: "tel", Label: "Tel", Type: record.String},
+		{Name: "seats", Label: "Seats", Type: record.Number},
+		{Name: "hs_object_id", Label: "Record ID", Type: record.String},
+		{Name: "associatedcompanyid", Label: "Company", Type: record.String},
+		{Name: "vip", Label: "VIP", Type: record.Boolean},
+		{Name: "day", Label: "Day", Type: record.Date},
+		{Name: "at", Label: "At", Type: record.DateTime},
 		{Name: "industry", Label: "Industry", Type: record.Enumeration, Options: []record.Option{{Value: "BANKING", Label: "Banking", Active: true}, {Value: "OLD", Label: "Old"}}},
-		{Name: "tags", Label: "Tags", Type: record.Multi}, {Name: "where", Label: "Where", Type: record.Unsupported}, {Name: "blob", Label: "Blob", Type: record.Unsupported},
+		{Name: "tags", Label: "Tags", Type: record.Multi},
+		{Name: "where", Label: "Where", Type: record.Unsupported},
+		{Name: "blob", Label: "Blob", Type: record.Unsupported},
 		{Name: "old", Label: "Old", Type: record.String, Archived: true},
 	}}
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {

@@ -34,11 +34,18 @@ type searchable struct {
 
 type searchRequest struct {
 	FilterGroups []struct {
-		Filters []struct{ PropertyName, Operator, Value string }
-	}
-	Sorts []struct{ PropertyName, Direction string }
-	Limit int
-	After string
+		Filters []struct {
+			PropertyName string `json:"propertyName"`
+			Operator     string `json:"operator"`
+			Value        string `json:"value"`
+		} `json:"filters"`
+	} `json:"filterGroups"`
+	Sorts []struct {
+		PropertyName string `json:"propertyName"`
+		Direction    string `json:"direction"`
+	} `json:"sorts"`
+	Limit int    `json:"limit"`
+	After string `json:"after"`
 }
 
 func (s *searchable) answer(n int, c call) (int, string, http.Header) {

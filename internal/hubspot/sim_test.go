@@ -44,7 +44,7 @@ func simulate(t *testing.T, o hubspotsim.Options) *simulated {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { items.Close() })
+	t.Cleanup(func() { _ = items.Close() })
 	sealer, err := filesealer.Open(filepath.Join(t.TempDir(), "key"))
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +93,7 @@ func authorize(t *testing.T, c *hubspot.Client, sim *hubspotsim.Sim) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	back, err := url.Parse(resp.Header.Get("Location"))
 	if err != nil || back.Query().Get("state") != "state-1" {
 		t.Fatalf("status %d, redirect %s, %v", resp.StatusCode, back, err)
@@ -167,8 +167,16 @@ func TestASimulatedPortalIsReadThroughFaults(t *testing.T) {
 		s := simulate(t, hubspotsim.Options{TokenLife: time.Minute, Latency: time.Second})
 		hubspotsim.Seed(s.portal, hubspotsim.DemoOptions{Owners: 5, Companies: 2000, Contacts: 100})
 		spoil := []hubspotsim.Fault{
-			{Status: 502, Body: "<html>" + canary}, {After: true}, {Truncate: 3}, {Truncate: 7}, {Before: true}, {Status: 524, Body: "<html>"}, {Status: 500}, {Status: 423},
-			*hubspotsim.TooMany("SECONDLY"), {Status: 401, Body: `{"category":"EXPIRED_AUTHENTICATION"}`},
+			{Status: 502, Body: "<html>" + canary},
+			{After: true},
+			{Truncate: 3},
+			{Truncate: 7},
+			{Before: true},
+			{Status: 524, Body: "<html>"},
+			{Status: 500},
+			{Status: 423},
+			*hubspotsim.TooMany("SECONDLY"),
+			{Status: 401, Body: `{"category":"EXPIRED_AUTHENTICATION"}`},
 		}
 		s.sim.SetFault(func(r *http.Request, call int) *hubspotsim.Fault {
 			if call%4 != 0 || strings.HasPrefix(r.URL.Path, "/oauth") {

@@ -156,7 +156,7 @@ func TestOfTwoWhoSaveAtOnceOneIsRefused(t *testing.T) {
 		wg.Go(func() {
 			mine := j
 			mine.Name = fmt.Sprint("Deal Sync ", i)
-			_, errs[i] = w.jobs.Save(context.Background(), mine, "ann") //nolint:usetesting // ends with the test
+			_, errs[i] = w.jobs.Save(context.Background(), mine, "ann")
 		})
 	}
 	wg.Wait()

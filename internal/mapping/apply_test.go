@@ -191,7 +191,10 @@ func TestKeepIsTheFilter(t *testing.T) {
 		record record.Record
 		want   bool
 	}{
-		{deal("amount", "100"), true}, {deal("amount", "99"), false}, {deal(), false}, {deal("closedate", "2026-11-20T00:00:00Z"), true},
+		{deal("amount", "100"), true},
+		{deal("amount", "99"), false},
+		{deal(), false},
+		{deal("closedate", "2026-11-20T00:00:00Z"), true},
 		{deal("closedate", "2026-11-01T00:00:00Z", "amount", "N/A"), false},
 	} {
 		if got := program.Keep(tt.record, now); got != tt.want {
@@ -450,12 +453,14 @@ func TestAProgramMayBeUsedAtOnce(t *testing.T) {
 
 func BenchmarkApply(b *testing.B) {
 	cfg := dealConfig()
-	for _, d := range []mapping.Direct{
-		{From: "dealstage", To: "Stage__gc"}, {From: "closedate", To: "Closed__gc"}, {From: "hs_priority", To: "Priority__gc"}, {From: "parent", To: "Parent__gc"},
-		{From: "amount", To: "Fixed__gc"}, {From: "Open", To: "Open__gc"},
-	} {
-		cfg.Direct = append(cfg.Direct, d)
-	}
+	cfg.Direct = append(cfg.Direct,
+		mapping.Direct{From: "dealstage", To: "Stage__gc"},
+		mapping.Direct{From: "closedate", To: "Closed__gc"},
+		mapping.Direct{From: "hs_priority", To: "Priority__gc"},
+		mapping.Direct{From: "parent", To: "Parent__gc"},
+		mapping.Direct{From: "amount", To: "Fixed__gc"},
+		mapping.Direct{From: "Open", To: "Open__gc"},
+	)
 	big := condition.Filter{Conditions: []condition.Condition{{Field: "amount", Op: condition.Greater, Value: []string{"1000"}}}}
 	cfg.Cases = []mapping.Case{{Name: "Open", Type: "boolean", When: []mapping.When{{If: big, Then: mapping.Value{Text: text("true")}}}}}
 	cfg.Derived = []mapping.Derived{byCompany()}

@@ -114,7 +114,7 @@ func (b *builder) property(f Field) column {
 	c := column{key: name}
 	var known bool
 	if c.Field, known = b.source.Field(name); !known {
-		c.Field.Archived = true
+		c.Archived = true
 	}
 	switch {
 	case f.Label != "":

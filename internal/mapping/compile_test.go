@@ -68,8 +68,14 @@ func dealConfig() mapping.Config {
 	return mapping.Config{
 		Source: "deal", Target: "hubspot_deal__gc",
 		Fields: []mapping.Field{
-			{Name: "id", Property: "hs_object_id"}, {Name: "dealname"}, {Name: "amount", Label: "Value"}, {Name: "closedate"}, {Name: "dealstage"},
-			{Name: "hs_priority"}, {Name: "parent"}, {Name: "company", Label: "Company ID", Association: &mapping.Association{Object: "company"}},
+			{Name: "id", Property: "hs_object_id"},
+			{Name: "dealname"},
+			{Name: "amount", Label: "Value"},
+			{Name: "closedate"},
+			{Name: "dealstage"},
+			{Name: "hs_priority"},
+			{Name: "parent"},
+			{Name: "company", Label: "Company ID", Association: &mapping.Association{Object: "company"}},
 		},
 		Direct: []mapping.Direct{
 			{From: "id", To: "Deal_ID__gc", Identifier: true}, {From: "dealname", To: "Name"}, {From: "amount", To: "Amount__gc"},

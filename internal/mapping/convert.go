@@ -21,9 +21,7 @@ func checked(s string, to record.Field) (any, *misfit) {
 	return s, nil
 }
 
-func bad(format string, args ...any) *misfit {
-	return &misfit{record.BadValue, fmt.Sprintf(format, args...)}
-}
+func bad(reason string) *misfit { return &misfit{record.BadValue, reason} }
 
 func toText(_, to record.Field) converter {
 	return func(s string) (any, *misfit) { return checked(s, to) }
@@ -226,7 +224,7 @@ func toURL(_, to record.Field) converter {
 
 func alphanumeric(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return !('0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z')
+		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
 	})
 }
 

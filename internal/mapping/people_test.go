@@ -42,11 +42,17 @@ func contactConfig() mapping.Config {
 	return mapping.Config{
 		Source: "contact", Target: "company_person",
 		Fields: []mapping.Field{
-			{Name: "email"}, {Name: "firstname"}, {Name: "lastname"}, {Name: "vid", Property: "hs_object_id"}, {Name: "extid"},
+			{Name: "email"},
+			{Name: "firstname"},
+			{Name: "lastname"},
+			{Name: "vid", Property: "hs_object_id"},
+			{Name: "extid"},
 			{Name: "company", Label: "Associated Company ID", Association: &mapping.Association{Object: "company"}},
 		},
 		Direct: []mapping.Direct{
-			{From: "email", To: "Person::Email", Identifier: true}, {From: "firstname", To: "Person::FirstName"}, {From: "lastname", To: "Person::LastName"},
+			{From: "email", To: "Person::Email", Identifier: true},
+			{From: "firstname", To: "Person::FirstName"},
+			{From: "lastname", To: "Person::LastName"},
 			{From: "vid", To: "Hubspot_Contact_ID__gc"},
 		},
 		Derived: []mapping.Derived{d},

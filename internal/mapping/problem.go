@@ -18,7 +18,7 @@ type Problem struct {
 
 // Problems is everything that is wrong with a Config. As an error it is
 // fault.Invalid.
-type Problems []Problem
+type Problems []Problem //nolint:errname // read as mapping.Problems
 
 func (p Problems) Error() string {
 	messages := make([]string, len(p))

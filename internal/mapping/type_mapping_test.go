@@ -24,7 +24,9 @@ func text(s string) *string { return &s }
 var (
 	sourceOptions = []record.Option{{Value: "NEW", Label: "New customer", Active: true}, {Value: "25", Label: "Many"}, {Value: "gone", Label: "Gone"}}
 	targetOptions = []record.Option{
-		{Value: "New Customer", Label: "New Customer", Active: true}, {Value: "1I00X", Label: "7", Active: true}, {Value: "true", Label: "Yes", Active: true},
+		{Value: "New Customer", Label: "New Customer", Active: true},
+		{Value: "1I00X", Label: "7", Active: true},
+		{Value: "true", Label: "Yes", Active: true},
 		{Value: "Gone", Label: "Gone"},
 	}
 )

@@ -259,7 +259,7 @@ func TestLostWriteLeavesAllJobsOrNone(t *testing.T) {
 	for _, arrives := range []bool{false, true} {
 		t.Run(fmt.Sprintf("arrives %v", arrives), func(t *testing.T) {
 			w := newWorld(t)
-			w.Creator.Table = &lossy{Table: w.Creator.Table, arrives: arrives, left: 1}
+			w.Table = &lossy{Table: w.Table, arrives: arrives, left: 1}
 			if err := w.Ready(t.Context(), w.id); !fault.Is(err, fault.Transient) {
 				t.Errorf("got %v", err)
 			}

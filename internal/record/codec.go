@@ -127,7 +127,7 @@ func read(r io.Reader, visit func(line []byte) error) (Trailer, error) {
 	if err != nil {
 		return Trailer{}, damaged(err)
 	}
-	defer zip.Close()
+	defer func() { _ = zip.Close() }()
 	var (
 		lines = bufio.NewReaderSize(zip, 64<<10)
 		sum   = sha256.New()

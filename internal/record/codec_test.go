@@ -69,8 +69,10 @@ func unzip(t *testing.T, b []byte) string {
 func TestFileIsGzippedJSONLinesWithATrailer(t *testing.T) {
 	got := unzip(t, file(t, "71",
 		record.Record{ID: "7", Version: 12, Archived: true, Values: map[string]*string{"b": new("x\"\\\n ü"), "a": nil, "c": new("")}},
-		record.Row{SourceID: "8", Fields: map[string]any{"Name": "Müller & <Co>", "Size": json.Number("1.50"), "Live": true, "Tags": []string{"a", "b"}, "Zip": nil},
-			Keep: []string{"Zip"}, Null: []string{"Y"}, Defer: map[string][]string{"Parent": {"k"}}, Merged: []string{"7", "8"}, Source: map[string]*string{"s": nil}},
+		record.Row{
+			SourceID: "8", Fields: map[string]any{"Name": "Müller & <Co>", "Size": json.Number("1.50"), "Live": true, "Tags": []string{"a", "b"}, "Zip": nil},
+			Keep: []string{"Zip"}, Null: []string{"Y"}, Defer: map[string][]string{"Parent": {"k"}}, Merged: []string{"7", "8"}, Source: map[string]*string{"s": nil},
+		},
 	))
 	// The sum has a test of its own.
 	want := `{"id":"7","version":12,"archived":true,"values":{"a":null,"b":"x\"\\\n ü","c":""}}

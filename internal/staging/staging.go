@@ -97,7 +97,7 @@ func (s *Store) Plan(ctx context.Context, id run.ID) (Plan, error) {
 	if err != nil {
 		return p, fmt.Errorf("open plan of run %s: %w", id, err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if err := json.NewDecoder(f).Decode(&p); err != nil {
 		return p, fmt.Errorf("decode plan of run %s: %w", id, err)
 	}
@@ -149,7 +149,7 @@ func (s *Store) trailer(ctx context.Context, file string) (record.Trailer, error
 	if err != nil {
 		return record.Trailer{}, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	t, err := record.ReadTrailer(f)
 	if err != nil {
 		return t, fmt.Errorf("read trailer of %s: %w", file, err)
@@ -162,7 +162,7 @@ func read[T any](ctx context.Context, s *Store, file string, visit func(T) error
 	if err != nil {
 		return record.Trailer{}, fmt.Errorf("open %s: %w", file, err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	t, err := record.Read(f, visit)
 	if err != nil {
 		return t, fmt.Errorf("read %s: %w", file, err)
@@ -226,6 +226,6 @@ func (s *Store) Index(ctx context.Context, id run.ID, index string) (*lookup.Ind
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	return lookup.Decode(f)
 }

@@ -68,7 +68,7 @@ func open(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { items.Close() })
+	t.Cleanup(func() { _ = items.Close() })
 	return &world{t: t, table: items, store: &token.Store{Table: items, Sealer: sealer{t}}}
 }
 

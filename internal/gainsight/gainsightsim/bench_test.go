@@ -25,6 +25,7 @@ func caller(tb testing.TB, s *gainsightsim.Sim) func(method, path, body string) 
 		if err != nil {
 			tb.Fatal(err)
 		}
+		defer func() { _ = res.Body.Close() }()
 		b, err := io.ReadAll(res.Body)
 		if err != nil || res.StatusCode != 200 {
 			tb.Fatalf("%s %s: %d %.200s %v", method, path, res.StatusCode, b, err)

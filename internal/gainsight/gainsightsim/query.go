@@ -172,7 +172,7 @@ func (p *plan) candidates(byGsid bool) []int32 {
 	if !byGsid {
 		all := make([]int32, len(p.object.rows))
 		for i := range all {
-			all[i] = int32(i) //nolint:gosec // see index.add
+			all[i] = int32(i)
 		}
 		return all
 	}

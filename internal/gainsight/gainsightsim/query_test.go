@@ -348,11 +348,11 @@ func TestCallsMayComeAtOnce(t *testing.T) {
 	for i := range 8 {
 		wg.Go(func() {
 			for k := range 10 {
-				_, _, err := o.try("POST", "/v1/data/objects/company", fmt.Sprintf(`{"records":[{"Name":"%d-%d"}]}`, i, k))
+				_, _, err := o.try("POST", "/v1/data/objects/company", fmt.Sprintf(`{"records":[{"Name":"%d-%d"}]}`, i, k)) //nolint:bodyclose // read and closed by try
 				if err != nil {
 					t.Error(err)
 				}
-				_, b, err := o.try("POST", query+"company", `{"select":["Name"],"where":`+where(fmt.Sprintf(`Name IN "%d-%d"`, i, k))+`}`)
+				_, b, err := o.try("POST", query+"company", `{"select":["Name"],"where":`+where(fmt.Sprintf(`Name IN "%d-%d"`, i, k))+`}`) //nolint:bodyclose // read and closed by try
 				if err != nil || !json.Valid(b) || !strings.Contains(string(b), fmt.Sprintf(`"%d-%d"`, i, k)) {
 					t.Errorf("%s %v", b, err)
 				}

@@ -57,7 +57,7 @@ func (o *org) try(method, path, body string) (*http.Response, []byte, error) {
 // call makes a call and returns its status and answer.
 func (o *org) call(method, path, body string) (int, map[string]any) {
 	o.t.Helper()
-	res, b, err := o.try(method, path, body)
+	res, b, err := o.try(method, path, body) //nolint:bodyclose // read and closed by try
 	if err != nil {
 		o.t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func TestDeniedAddressesGetNothing(t *testing.T) {
 
 func TestRequestIDIsAUUIDInBodyAndHeaders(t *testing.T) {
 	o := open(t, gainsightsim.Options{})
-	res, b, err := o.try("POST", query+"company", nothing)
+	res, b, err := o.try("POST", query+"company", nothing) //nolint:bodyclose // read and closed by try
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +204,7 @@ func TestQuotasFollowTheClock(t *testing.T) {
 		send := func(want ...int) {
 			t.Helper()
 			for i, status := range want {
-				res, b, err := o.try("POST", query+"company", nothing)
+				res, b, err := o.try("POST", query+"company", nothing) //nolint:bodyclose // read and closed by try
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -300,7 +300,7 @@ func TestFaultsLoseTheCallOrItsAnswer(t *testing.T) {
 					}
 					return &f.fault
 				})
-				res, body, err := o.try("POST", "/v1/data/objects/company", `{"records":[{"Name":"Acme"}]}`)
+				res, body, err := o.try("POST", "/v1/data/objects/company", `{"records":[{"Name":"Acme"}]}`) //nolint:bodyclose // read and closed by try
 				if got := saw(res, body, err); got != f.saw {
 					t.Errorf("saw %q, want %q (%v)", got, f.saw, err)
 				}
@@ -352,7 +352,7 @@ func TestCallEndsWithItsContext(t *testing.T) {
 				o.SetFault(func(*http.Request, int) *gainsightsim.Fault { return tt.f })
 				o.http.Timeout = time.Minute
 				began := time.Now()
-				_, _, err := o.try("POST", "/v1/data/objects/company", `{"records":[{"Name":"Acme"}]}`)
+				_, _, err := o.try("POST", "/v1/data/objects/company", `{"records":[{"Name":"Acme"}]}`) //nolint:bodyclose // read and closed by try
 				if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Minute {
 					t.Errorf("after %v: %v", time.Since(began), err)
 				}

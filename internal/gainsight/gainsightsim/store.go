@@ -45,7 +45,7 @@ func (o *object) index(num int) *index {
 		x = &index{heads: make(map[uint64]int32, o.count), nodes: make([]node, 0, o.count)}
 		for slot, row := range o.rows {
 			if row != "" {
-				x.add(valueOf(row, num), int32(slot)) //nolint:gosec // see add
+				x.add(valueOf(row, num), int32(slot))
 			}
 		}
 		o.indexes[num] = x

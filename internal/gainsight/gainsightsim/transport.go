@@ -70,8 +70,10 @@ type recorder struct {
 	body   bytes.Buffer
 }
 
+// Header implements http.ResponseWriter.
 func (w *recorder) Header() http.Header { return w.header }
 
+// WriteHeader implements http.ResponseWriter.
 func (w *recorder) WriteHeader(status int) { w.status = status }
 
 func (w *recorder) Write(b []byte) (int, error) {

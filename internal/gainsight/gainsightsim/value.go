@@ -129,7 +129,7 @@ func (c cells) encode() string {
 	var space [512]byte
 	b := space[:0]
 	for _, one := range c {
-		b = binary.AppendUvarint(b, uint64(one.num))
+		b = binary.AppendUvarint(b, uint64(one.num)) //nolint:gosec // a number that is never negative
 		b = append(b, byte(one.v.kind))
 		switch one.v.kind {
 		case null:

@@ -48,10 +48,15 @@ const Primary = "Primary"
 // directions (HubSpot's association type tables).
 func associationTypes() [][6]string {
 	return [][6]string{
-		{"contacts", "companies", "279", "280", "1", "2"}, {"deals", "companies", "341", "342", "5", "6"},
-		{"tickets", "companies", "339", "340", "26", "25"}, {"deals", "contacts", "3", "4"},
-		{"contacts", "tickets", "15", "16"}, {"deals", "tickets", "27", "28"}, {"deals", "line_items", "19", "20"},
-		{"contacts", "contacts", "449", "449"}, {"companies", "companies", "450", "450"},
+		{"contacts", "companies", "279", "280", "1", "2"},
+		{"deals", "companies", "341", "342", "5", "6"},
+		{"tickets", "companies", "339", "340", "26", "25"},
+		{"deals", "contacts", "3", "4"},
+		{"contacts", "tickets", "15", "16"},
+		{"deals", "tickets", "27", "28"},
+		{"deals", "line_items", "19", "20"},
+		{"contacts", "contacts", "449", "449"},
+		{"companies", "companies", "450", "450"},
 	}
 }
 

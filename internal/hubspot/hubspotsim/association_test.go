@@ -59,9 +59,17 @@ func TestTypeIDs(t *testing.T) {
 		from, to            string
 		unlabeled, labelled int
 	}{
-		{"deals", "companies", 341, 5}, {"companies", "deals", 342, 6}, {"tickets", "companies", 339, 26}, {"companies", "tickets", 340, 25},
-		{"deals", "contacts", 3, 0}, {"contacts", "deals", 4, 0}, {"contacts", "tickets", 15, 0}, {"deals", "tickets", 27, 0},
-		{"deals", "line_items", 19, 0}, {"contacts", "contacts", 449, 0}, {"companies", "companies", 450, 13},
+		{"deals", "companies", 341, 5},
+		{"companies", "deals", 342, 6},
+		{"tickets", "companies", 339, 26},
+		{"companies", "tickets", 340, 25},
+		{"deals", "contacts", 3, 0},
+		{"contacts", "deals", 4, 0},
+		{"contacts", "tickets", 15, 0},
+		{"deals", "tickets", 27, 0},
+		{"deals", "line_items", 19, 0},
+		{"contacts", "contacts", 449, 0},
+		{"companies", "companies", 450, 13},
 	} {
 		answer := w.get("/crm/associations/" + v + "/" + test.from + "/" + test.to + "/labels")
 		answer.wants(t, http.StatusOK, fmt.Sprintf(`"label":null,"typeId":%d}`, test.unlabeled))

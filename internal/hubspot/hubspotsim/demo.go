@@ -48,7 +48,7 @@ func Seed(p *Portal, o DemoOptions) Demo {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	g := &demo{
-		p: p, o: o, random: chance(p.sim.o.Seed, uint64(p.id)+1), now: p.sim.o.Now(),
+		p: p, o: o, random: chance(p.sim.o.Seed, uint64(p.id)+1), now: p.sim.o.Now(), //nolint:gosec // a seed: any bits will do
 		companies: p.must("companies"), contacts: p.must("contacts"),
 		first: strings.Fields(companyFirst), second: strings.Fields(companySecond), third: strings.Split(companyThird, "|"),
 		forms: strings.Split(legalForms, "|"), given: strings.Fields(firstNames), family: strings.Fields(lastNames),

@@ -84,8 +84,10 @@ type recorder struct {
 	wrote bool
 }
 
+// Header implements http.ResponseWriter.
 func (r *recorder) Header() http.Header { return r.header }
 
+// WriteHeader implements http.ResponseWriter.
 func (r *recorder) WriteHeader(status int) {
 	if !r.wrote {
 		r.status, r.wrote = status, true
@@ -104,6 +106,7 @@ func (s *Sim) Transport() http.RoundTripper { return transport{s} }
 
 type transport struct{ sim *Sim }
 
+// RoundTrip implements http.RoundTripper.
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx := r.Context()
 	if r.Body != nil {
@@ -177,4 +180,5 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Close implements io.Closer.
 func (*body) Close() error { return nil }

@@ -33,8 +33,8 @@ func clients(t *testing.T, sim *hubspotsim.Sim) map[string]func(path string) (*h
 	// Go sends a request again whose reused connection broke before the answer.
 	once := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	return map[string]func(string) (*http.Response, error){
-		"in process": get(&http.Client{Transport: sim.Transport()}, "https://api.hubapi.com"),
-		"by socket":  get(once, server.URL),
+		"in process": get(&http.Client{Transport: sim.Transport()}, "https://api.hubapi.com"), //nolint:bodyclose // closed where it is called
+		"by socket":  get(once, server.URL),                                                   //nolint:bodyclose // closed where it is called
 	}
 }
 
@@ -42,13 +42,13 @@ const accountPath = "/account-info/" + v + "/details"
 
 func TestBrokenConnections(t *testing.T) {
 	w := start(t, free())
-	for name, get := range clients(t, w.sim) {
+	for name, get := range clients(t, w.sim) { //nolint:bodyclose // closed where it is called
 		for kind, fault := range map[string]hubspotsim.Fault{"before": {Before: true}, "after": {After: true}} {
 			t.Run(name+" "+kind, func(t *testing.T) {
 				w.sim.SetFault(func(*http.Request, int) *hubspotsim.Fault { return &fault })
 				resp, err := get(accountPath)
 				if err == nil {
-					resp.Body.Close()
+					_ = resp.Body.Close()
 					t.Fatal("there was an answer")
 				}
 				if name == "in process" && !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -83,7 +83,7 @@ func TestALostAnswerWasServed(t *testing.T) {
 
 func TestTruncatedBodies(t *testing.T) {
 	w := start(t, free())
-	for name, get := range clients(t, w.sim) {
+	for name, get := range clients(t, w.sim) { //nolint:bodyclose // closed where it is called
 		for eighths := 1; eighths <= 7; eighths++ {
 			w.sim.SetFault(func(*http.Request, int) *hubspotsim.Fault { return nil })
 			whole := read(t, get)
@@ -93,7 +93,7 @@ func TestTruncatedBodies(t *testing.T) {
 				t.Fatalf("%s: %v", name, err)
 			}
 			part, err := io.ReadAll(resp.Body)
-			resp.Body.Close()
+			_ = resp.Body.Close()
 			if !errors.Is(err, io.ErrUnexpectedEOF) || resp.StatusCode != 200 || string(part) != whole[:len(whole)*eighths/8] {
 				t.Errorf("%s, %d eighths: %d of %d bytes, %v", name, eighths, len(part), len(whole), err)
 			}
@@ -107,7 +107,7 @@ func read(t *testing.T, get func(string) (*http.Response, error)) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	all, err := io.ReadAll(resp.Body)
 	if err != nil || resp.ContentLength != int64(len(all)) {
 		t.Fatalf("%v, content length %d of %d", err, resp.ContentLength, len(all))
@@ -167,7 +167,7 @@ func TestLatencyAndDelayPassInVirtualTime(t *testing.T) {
 		began = time.Now()
 		resp, err := w.client.Do(r)
 		if err == nil {
-			resp.Body.Close()
+			_ = resp.Body.Close()
 		}
 		if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Second {
 			t.Errorf("after %s: %v", time.Since(began), err)

@@ -77,7 +77,7 @@ func (w *world) sendIn(t testing.TB, method, path, contentType, body string) (re
 	if err != nil {
 		return response{}, err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	read, err := io.ReadAll(resp.Body)
 	return response{resp.StatusCode, resp.Header, read}, err
 }

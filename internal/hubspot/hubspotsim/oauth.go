@@ -152,7 +152,7 @@ func (s *Sim) refreshToken(i *install) string {
 func (s *Sim) accessToken(i *install) string {
 	random := make([]byte, 120)
 	for n := range random {
-		random[n] = byte(s.random.Uint32())
+		random[n] = byte(s.random.Uint32()) //nolint:gosec // the low byte is meant
 	}
 	token := "CKfs" + base64.RawURLEncoding.EncodeToString(random)
 	s.access[token] = &access{install: i, expires: s.o.Now().Add(s.o.TokenLife)}

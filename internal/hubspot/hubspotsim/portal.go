@@ -87,7 +87,7 @@ type objectType struct {
 
 func newPortal(s *Sim, id int64, domain string) *Portal {
 	p := &Portal{
-		sim: s, id: id, domain: domain, random: chance(s.o.Seed, uint64(id)),
+		sim: s, id: id, domain: domain, random: chance(s.o.Seed, uint64(id)), //nolint:gosec // a seed: any bits will do
 		pairs: map[[2]*objectType]*pair{}, windows: map[bucket]*window{}, nextKey: 3_453_932,
 	}
 	made := s.o.Now()

@@ -69,8 +69,11 @@ type dueHeap []due
 func (h dueHeap) Len() int           { return len(h) }
 func (h dueHeap) Less(i, j int) bool { return h[i].visible < h[j].visible }
 func (h dueHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *dueHeap) Push(x any)        { *h = append(*h, x.(due)) }
 
+// Push implements heap.Interface.
+func (h *dueHeap) Push(x any) { *h = append(*h, x.(due)) }
+
+// Pop implements heap.Interface.
 func (h *dueHeap) Pop() any {
 	last := (*h)[len(*h)-1]
 	*h = (*h)[:len(*h)-1]
@@ -123,7 +126,7 @@ func (r *records) insert(rec *record) {
 // unpack calls visit for each stored value.
 func (v version) unpack(visit func(number int, value string)) {
 	for at := 0; at < len(v.values); {
-		number, length := 0, 0
+		var number, length int
 		number, at = v.uvarint(at)
 		length, at = v.uvarint(at)
 		visit(number, v.values[at:at+length])
@@ -145,7 +148,7 @@ func (v version) uvarint(at int) (value, next int) {
 // value returns a stored value; ok is false if it was never set.
 func (v version) value(number int) (value string, ok bool) {
 	for at := 0; at < len(v.values); {
-		n, length := 0, 0
+		var n, length int
 		n, at = v.uvarint(at)
 		length, at = v.uvarint(at)
 		if n > number {
@@ -178,7 +181,7 @@ func (v version) with(changes map[int]string) string {
 	slices.Sort(numbers)
 	var out []byte
 	for _, n := range numbers {
-		out = binary.AppendUvarint(out, uint64(n))
+		out = binary.AppendUvarint(out, uint64(n)) //nolint:gosec // a number that is never negative
 		out = binary.AppendUvarint(out, uint64(len(values[n])))
 		out = append(out, values[n]...)
 	}

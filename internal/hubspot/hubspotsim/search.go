@@ -23,6 +23,7 @@ const (
 // text is a JSON string that may also come as a number or a boolean.
 type text string
 
+// UnmarshalJSON implements json.Unmarshaler.
 func (t *text) UnmarshalJSON(data []byte) error {
 	if data[0] != '"' {
 		*t = text(data)

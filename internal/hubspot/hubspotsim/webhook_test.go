@@ -44,13 +44,13 @@ func TestSignatures(t *testing.T) {
 }
 
 type hook struct {
-	EventID   int64
-	PortalID  int64
-	Type      string `json:"subscriptionType"`
-	ObjectID  int64
-	TypeID    string `json:"objectTypeId"`
-	Property  string `json:"propertyName"`
-	Value     *string
+	EventID   int64   `json:"eventId"`
+	PortalID  int64   `json:"portalId"`
+	Type      string  `json:"subscriptionType"`
+	ObjectID  int64   `json:"objectId"`
+	TypeID    string  `json:"objectTypeId"`
+	Property  string  `json:"propertyName"`
+	Value     *string `json:"propertyValue"`
 	Attempt   int     `json:"attemptNumber"`
 	Kind      string  `json:"associationType"`
 	Primary   bool    `json:"isPrimaryAssociation"`

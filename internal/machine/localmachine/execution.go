@@ -108,7 +108,7 @@ func (m *Machines) end(e *execution, how asl.Execution) {
 		return
 	}
 	e.Status, e.Output, e.Error, e.Cause = machine.Status(how.Status), how.Output, how.Error, how.Cause
-	e.Execution.Ended = m.o.Now().UTC()
+	e.Ended = m.o.Now().UTC()
 	close(e.done)
 	m.ended = append(m.ended, e.key)
 	if len(m.ended) > remembered {

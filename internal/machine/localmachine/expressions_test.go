@@ -122,7 +122,7 @@ func readGolden(t *testing.T) []evaluation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	var out []evaluation
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 1<<20)

@@ -134,8 +134,10 @@ func (w *world) next(call, payload string) string {
 
 func callOf(t *testing.T, function string, payload json.RawMessage) string {
 	var p struct {
-		Scope, Run string
-		Part, Pass int
+		Scope string `json:"scope"`
+		Run   string `json:"run"`
+		Part  int    `json:"part"`
+		Pass  int    `json:"pass"`
 	}
 	if err := json.Unmarshal(payload, &p); err != nil {
 		t.Errorf("payload of %s: %v", function, err)

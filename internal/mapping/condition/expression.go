@@ -40,7 +40,7 @@ func parse(expression string, tests []test) (test, []string) {
 	return whole, p.wrong
 }
 
-func letter(i int) string { return string(rune('A' + i)) }
+func letter(i int) string { return string(rune('A' + i)) } //nolint:gosec // 26 letters at most
 
 func (p *parser) fail(format string, args ...any) {
 	p.wrong = append(p.wrong, fmt.Sprintf(format, args...))

@@ -62,7 +62,7 @@ func (e *encoder) write(b []byte) {
 	}
 }
 
-func (e *encoder) uint(n int) { e.write(binary.AppendUvarint(e.room[:0], uint64(n))) }
+func (e *encoder) uint(n int) { e.write(binary.AppendUvarint(e.room[:0], uint64(n))) } //nolint:gosec // lengths, checked against what is there
 
 // Decode reads what Encode wrote. A file that is not whole is fault.Internal;
 // an error of the reader is returned as it is.
@@ -90,7 +90,7 @@ func (d *decoder) index() *Index {
 	x := &Index{width: d.uint(), prefixAt: map[string]uint32{}, sorted: true}
 	for range min(d.uint(), maxPrefixes) {
 		p := string(d.read(d.uint()))
-		x.prefixAt[p] = uint32(len(x.prefixes))
+		x.prefixAt[p] = uint32(len(x.prefixes)) //nolint:gosec // lengths below 4 GiB
 		x.prefixes = append(x.prefixes, p)
 	}
 	x.ends = d.read(d.uint())
@@ -116,7 +116,7 @@ func (x *Index) holds(e entry) bool {
 		return false
 	}
 	n, size := binary.Uvarint(x.ends[e.end:])
-	return size > 0 && n <= uint64(len(x.ends)-int(e.end)-size)
+	return size > 0 && n <= uint64(len(x.ends)-int(e.end)-size) //nolint:gosec // lengths, checked against what is there
 }
 
 // decoder reads with a checksum and keeps the first error; after one it reads
@@ -182,12 +182,13 @@ func (d *decoder) uint() int {
 	if d.err != nil {
 		return 0
 	}
-	return int(n)
+	return int(n) //nolint:gosec // lengths, checked against what is there
 }
 
 // bytesOf reads single bytes of a decoder.
 type bytesOf struct{ d *decoder }
 
+// ReadByte implements io.ByteReader.
 func (b bytesOf) ReadByte() (byte, error) {
 	one := b.d.next(1)
 	return one[0], b.d.err

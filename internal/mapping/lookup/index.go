@@ -69,7 +69,7 @@ func (x *Index) Add(values []string, gsid string) {
 	switch {
 	case known:
 	case len(x.prefixes) < maxPrefixes:
-		at = uint32(len(x.prefixes))
+		at = uint32(len(x.prefixes)) //nolint:gosec // lengths below 4 GiB
 		prefix = strings.Clone(prefix)
 		x.prefixes = append(x.prefixes, prefix)
 		x.prefixAt[prefix] = at
@@ -77,7 +77,7 @@ func (x *Index) Add(values []string, gsid string) {
 		prefix, at = "", 0
 	}
 	end := gsid[len(prefix):]
-	x.entries = append(x.entries, entry{key: key, prefix: at, end: uint32(len(x.ends))})
+	x.entries = append(x.entries, entry{key: key, prefix: at, end: uint32(len(x.ends))}) //nolint:gosec // lengths below 4 GiB
 	x.ends = binary.AppendUvarint(x.ends, uint64(len(end)))
 	x.ends = append(x.ends, end...)
 	x.sorted = false
@@ -122,7 +122,7 @@ func (x *Index) hash(values []string) [16]byte {
 func (x *Index) gsid(e entry) string {
 	n, size := binary.Uvarint(x.ends[e.end:])
 	from := int(e.end) + size
-	return x.prefixes[e.prefix] + string(x.ends[from:from+int(n)])
+	return x.prefixes[e.prefix] + string(x.ends[from:from+int(n)]) //nolint:gosec // lengths below 4 GiB
 }
 
 func (x *Index) sort() {

@@ -122,7 +122,7 @@ func (w *work) classify(it *item) {
 	default:
 		row := it.row()
 		it.hash = delta.Fingerprint(row)
-		if w.object == users && it.entry.Archived && w.plan.Job.Options.DeactivateLeavers {
+		if w.leaves(it) {
 			it.hash += leaver
 		}
 		if len(row.Defer) > 0 {
@@ -147,7 +147,7 @@ func (w *work) classify(it *item) {
 func (w *work) print(it *item) delta.Print {
 	p := it.was
 	p.Run, p.Outcome, p.Code, p.Reason, p.Fix = w.run.ID, it.outcome, "", "", ""
-	switch it.outcome {
+	switch it.outcome { //nolint:exhaustive // the others change only the outcome
 	case run.Rejected:
 		p.Code, p.Reason, p.Fix = it.reject.Code, it.reject.Reason, it.reject.Fix
 	case run.Inserted, run.Updated:
