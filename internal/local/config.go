@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -56,10 +55,10 @@ func export(ctx context.Context, args []string, out io.Writer) error {
 		_, err := out.Write(text)
 		return err
 	}
-	if err := os.WriteFile(file, text, 0o600); err != nil {
+	if err := os.WriteFile(file, text, 0o600); err != nil { //nolint:gosec // the file that the operator named
 		return fault.Wrap(err, fault.Invalid, "%s could not be written. Check the folder and its free space.", file)
 	}
-	fmt.Fprintf(out, "Written to %s.\n", file)
+	say(out, "Written to %s.\n", file)
 	return nil
 }
 
@@ -69,7 +68,7 @@ func apply(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer closeAll()
-	text, err := os.ReadFile(file)
+	text, err := os.ReadFile(file) //nolint:gosec // the file that the operator named
 	if err != nil {
 		return fault.Wrap(err, fault.Invalid, "%s could not be read. Check its name and who may read it.", file)
 	}
@@ -78,10 +77,13 @@ func apply(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	if len(changes) == 0 {
-		fmt.Fprintln(out, "Nothing changed: all is as the file says.")
+		say(out, "Nothing changed: all is as the file says.\n")
 	}
 	for _, change := range changes {
-		fmt.Fprintln(out, change)
+		say(out, "%s %s %q\n", change.Type, change.What, change.Name)
+		for _, line := range change.Lines {
+			say(out, "  %s\n", line)
+		}
 	}
 	return nil
 }
@@ -112,29 +114,29 @@ func find(ctx context.Context, args []string, out io.Writer) error {
 		}
 	}
 	if !known {
-		fmt.Fprintf(out, "No run has read a record %s yet. Check the id, or that the record is not left out by HubSpot (archived, merged).\n", id)
+		say(out, "No run has read a record %s yet. Check the id, or that the record is not left out by HubSpot (archived, merged).\n", id)
 	}
 	return nil
 }
 
 // tell prints the last outcome of a record in a job.
 func tell(ctx context.Context, sys *inprocess.System, job string, p delta.Print, out io.Writer) error {
-	fmt.Fprintf(out, "%s: %s", job, p.Outcome)
+	say(out, "%s: %s", job, p.Outcome)
 	r, err := sys.Runs.Get(ctx, p.Run)
 	switch {
 	case err != nil && !fault.Is(err, fault.NotFound): // runs are kept for a year
 		return err
 	case err == nil && r.Status.Closed():
-		fmt.Fprintf(out, " on %s", r.Ended.Local().Format(time.RFC1123))
+		say(out, " on %s", r.Ended.Local().Format(time.RFC1123))
 	case err == nil:
-		fmt.Fprint(out, " in a run that is not over")
+		say(out, " in a run that is not over")
 	}
-	fmt.Fprintf(out, ", run %s\n", p.Run)
+	say(out, ", run %s\n", p.Run)
 	if p.GSID != "" {
-		fmt.Fprintf(out, "  Gainsight row: %s\n", p.GSID)
+		say(out, "  Gainsight row: %s\n", p.GSID)
 	}
 	if p.Reason != "" {
-		fmt.Fprintf(out, "  %s: %s\n  %s\n", p.Code, p.Reason, p.Fix)
+		say(out, "  %s: %s\n  %s\n", p.Code, p.Reason, p.Fix)
 	}
 	return nil
 }

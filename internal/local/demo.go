@@ -54,7 +54,7 @@ func (o *options) check() error {
 const (
 	demoPortal   = 90210
 	demoClient   = "c0ffee00-0000-4000-8000-000000000001"
-	demoSecret   = "demo-client-secret"
+	demoSecret   = "demo-client-secret" //nolint:gosec // of a simulated app
 	demoKey      = "demo-access-key"
 	demoRedirect = "http://localhost:8976/oauth/callback"
 )
@@ -162,22 +162,22 @@ func (w *stage) existing() gainsightsim.Existing {
 
 // play is the demo: authorize, sync, compare, edit, sync, compare.
 func (w *stage) play(ctx context.Context) error {
-	fmt.Fprintf(w.out, "Simulated: HubSpot with %s owners, %s companies and %s contacts, and Gainsight, with their call limits.\n",
+	say(w.out, "Simulated: HubSpot with %s owners, %s companies and %s contacts, and Gainsight, with their call limits.\n",
 		number(w.owners), number(w.companies), number(w.contacts))
-	fmt.Fprintf(w.out, "Time runs %g times as fast: %g of the seconds below take one of yours.\nData folder: %s\n", w.speed, w.speed, w.data)
+	say(w.out, "Time runs %g times as fast: %g of the seconds below take one of yours.\nData folder: %s\n", w.speed, w.speed, w.data)
 	if err := w.authorize(ctx); err != nil {
 		return err
 	}
-	w.clock.run(w.options.speed) // not before: the authorization has minutes, which may be no time
+	w.clock.run(w.speed) // not before: the authorization has minutes, which may be no time
 	if err := w.sync(ctx, true); err != nil {
 		return err
 	}
 	if _, err := w.compare(ctx, "first sync"); err != nil {
 		return err
 	}
-	fmt.Fprintln(w.out)
+	say(w.out, "\n")
 	e := w.edit()
-	fmt.Fprintf(w.out, "Edited in HubSpot: %s.\n\n", e.told)
+	say(w.out, "Edited in HubSpot: %s.\n\n", e.told)
 	if err := w.clock.Sleep(ctx, time.Minute); err != nil { // the search index follows
 		return err
 	}
@@ -192,7 +192,7 @@ func (w *stage) play(ctx context.Context) error {
 	if err := e.minimal(w, before, w.target.Written()); err != nil {
 		return err
 	}
-	fmt.Fprintln(w.out, verdict(w.all, left))
+	say(w.out, "%s\n", verdict(w.all, left))
 	return nil
 }
 
@@ -232,7 +232,7 @@ func (w *stage) authorize(ctx context.Context) error {
 	if c, err = w.sys.Flow.Callback(ctx, q.Get("code"), q.Get("state"), q.Get("error")); err != nil {
 		return err
 	}
-	fmt.Fprintf(w.out, "Connected to %s.\n\n", account(c))
+	say(w.out, "Connected to %s.\n\n", account(c))
 	return nil
 }
 

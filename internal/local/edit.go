@@ -32,7 +32,7 @@ func (w *stage) compare(ctx context.Context, when string) (rejects int, err erro
 		}
 	}
 	if h, g := w.source.Throttled(), w.target.Throttled(); h+g > 0 {
-		fmt.Fprintf(w.out, "Calls that met a spent quota and were repeated: %s at HubSpot, %s at Gainsight.\n", number(h), number(g))
+		say(w.out, "Calls that met a spent quota and were repeated: %s at HubSpot, %s at Gainsight.\n", number(h), number(g))
 	}
 	if len(problems) > 0 {
 		slices.Sort(problems)
@@ -41,7 +41,7 @@ func (w *stage) compare(ctx context.Context, when string) (rejects int, err erro
 	for _, ids := range report.Undeliverable {
 		rejects += len(ids)
 	}
-	fmt.Fprintf(w.out, "Compared with the truth of both simulators after the %s: %s companies, %s people and %s users are right;\n%s that cannot be delivered: rejected, with a reason.\n",
+	say(w.out, "Compared with the truth of both simulators after the %s: %s companies, %s people and %s users are right;\n%s that cannot be delivered: rejected, with a reason.\n",
 		when, number(report.Companies), number(report.People), number(report.Users), count(rejects, "record"))
 	return rejects, nil
 }
@@ -209,6 +209,6 @@ func (e *edits) minimal(w *stage, before, after map[string]int) error {
 		}
 		told = append(told, fmt.Sprintf("%s for %s changed %s", number(wrote), number(changed), c.object))
 	}
-	fmt.Fprintf(w.out, "The second sync wrote the rows that it had to, and no more: %s.\n", strings.Join(told, ", "))
+	say(w.out, "The second sync wrote the rows that it had to, and no more: %s.\n", strings.Join(told, ", "))
 	return nil
 }

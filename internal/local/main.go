@@ -39,13 +39,13 @@ func main() {
 	case err == nil:
 	case errors.Is(err, flag.ErrHelp):
 	default:
-		fmt.Fprintln(os.Stderr, sentence(err))
+		say(os.Stderr, "%s\n", sentence(err))
 		os.Exit(1)
 	}
 }
 
 // errStopped ends a command that somebody interrupted.
-var errStopped = fault.New(fault.Invalid, "Stopped. Nothing is lost: give the same command again, and it goes on where it stood.") //nolint:gochecknoglobals // a constant
+var errStopped = fault.New(fault.Invalid, "Stopped. Nothing is lost: give the same command again, and it goes on where it stood.")
 
 // outcomeError ends a command whose runs did not succeed; what happened is printed.
 type outcomeError struct{ message string }
@@ -87,6 +87,9 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	return fault.New(fault.Invalid, "There is no command %q: use demo, sync, find, export, apply or help.", name)
 }
 
+// say prints. A screen that is gone needs no words, so there is no error.
+func say(out io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(out, format, args...) }
+
 // flagSet are the flags of a command.
 type flagSet struct {
 	*flag.FlagSet
@@ -100,7 +103,7 @@ func flags(name, explain string, out io.Writer) flagSet {
 	set.Usage = func() {} // a wrong flag is told in a sentence
 	set.help = func() {
 		set.SetOutput(out)
-		fmt.Fprintln(out, explain)
+		say(out, "%s\n", explain)
 		set.PrintDefaults()
 	}
 	return set
@@ -134,7 +137,7 @@ func (set flagSet) parse(args []string, want int) ([]string, error) {
 
 // logger writes to a file in the data folder: the screen is for people.
 func logger(dir string) (*slog.Logger, io.Closer, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "log.jsonl"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, "log.jsonl"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // the folder that the operator named
 	if err != nil {
 		return nil, nil, fault.Wrap(err, fault.Invalid, "The log in %s cannot be written. Check the folder, or choose another with -data.", dir)
 	}

@@ -70,7 +70,7 @@ func (p *progress) stop() {
 	close(p.done)
 	p.wait.Wait()
 	if p.terminal {
-		fmt.Fprint(p.out, "\r\x1b[K")
+		say(p.out, "\r\x1b[K")
 	}
 }
 
@@ -85,10 +85,10 @@ func (p *progress) show(ctx context.Context, execution string) {
 		}
 		line := p.line(ctx, one)
 		if p.terminal {
-			fmt.Fprintf(p.out, "\r\x1b[K\x1b[?7l%s\x1b[?7h", line) // cut at the edge, not wrapped
-			return                                                 // the terminal has one line: the job that is being loaded
+			say(p.out, "\r\x1b[K\x1b[?7l%s\x1b[?7h", line) // cut at the edge, not wrapped
+			return                                         // the terminal has one line: the job that is being loaded
 		}
-		fmt.Fprintln(p.out, line)
+		say(p.out, "%s\n", line)
 	}
 }
 
@@ -118,7 +118,7 @@ func (p *progress) quota(ctx context.Context) string {
 		}
 		for _, u := range used {
 			if text == "" || 10*u.Calls > 9*u.Window.Calls {
-				text = fmt.Sprintf("Gainsight %s %s of %s per %s", q.name, number(u.Calls), number(u.Window.Calls), short(u.Window.Per))
+				text = fmt.Sprintf("Gainsight %s %s of %s per %s", q.name, number(u.Calls), number(u.Window.Calls), short(u.Per))
 			}
 		}
 	}

@@ -75,24 +75,24 @@ func show(out io.Writer, all []summary) {
 		job, status = max(job, utf8.RuneCountInString(s.Job)), max(status, len(s.Status))
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "\t\t\t\t\t\t\t\tHubSpot\tGainsight\t\t")
-	fmt.Fprintf(w, "%-*s\t%-*s\textracted\tfiltered\tinserted\tupdated\tunchanged\trejected\tcalls\tcalls\tseconds\t\n", job, "job", status, "status")
+	say(w, "\t\t\t\t\t\t\t\tHubSpot\tGainsight\t\t\n")
+	say(w, "%-*s\t%-*s\textracted\tfiltered\tinserted\tupdated\tunchanged\trejected\tcalls\tcalls\tseconds\t\n", job, "job", status, "status")
 	for _, s := range all {
-		fmt.Fprintf(w, "%-*s\t%-*s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.1f\t\n", job, s.Job, status, s.Status,
+		say(w, "%-*s\t%-*s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.1f\t\n", job, s.Job, status, s.Status,
 			number(s.Extracted), number(s.Filtered), number(s.Inserted), number(s.Updated), number(s.Unchanged), number(s.Rejected),
 			number(s.HubSpotCalls), number(s.GainsightCalls), s.Seconds)
 	}
 	_ = w.Flush() // out has the error
 	for _, s := range all {
 		if s.Reason != "" {
-			fmt.Fprintf(out, "%s: %s\n", s.Job, s.Reason)
+			say(out, "%s: %s\n", s.Job, s.Reason)
 		}
 		if s.Rejected == 0 {
 			continue
 		}
-		fmt.Fprintf(out, "%s, %s rejected: %s\n  error file: %s\n", s.Job, number(s.Rejected), reasons(s.Rejects), s.ErrorFile)
+		say(out, "%s, %s rejected: %s\n  error file: %s\n", s.Job, number(s.Rejected), reasons(s.Rejects), s.ErrorFile)
 	}
-	fmt.Fprintln(out)
+	say(out, "\n")
 }
 
 // count writes n things: "1 record", "2 records".

@@ -105,7 +105,7 @@ func execute(ctx context.Context, sys *inprocess.System, in run.Input, out io.Wr
 	}
 	p := newProgress(sys, out, now)
 	res, err := sys.Run(ctx, in, func(execution string) {
-		fmt.Fprintf(out, "%s\n", what)
+		say(out, "%s\n", what)
 		p.start(ctx, execution)
 	})
 	p.stop()
@@ -113,7 +113,7 @@ func execute(ctx context.Context, sys *inprocess.System, in run.Input, out io.Wr
 		return nil, err
 	}
 	if res.Continued {
-		fmt.Fprintln(out, "This continues a run that had been cut off.")
+		say(out, "This continues a run that had been cut off.\n")
 	}
 	all, err := summarize(ctx, sys, res)
 	if err != nil {
@@ -139,7 +139,7 @@ func authorized(ctx context.Context, sys *inprocess.System, s connector.Settings
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "Connected to %s.\n\n", account(c))
+	say(out, "Connected to %s.\n\n", account(c))
 	return nil
 }
 
@@ -188,11 +188,12 @@ func callback(sys *inprocess.System, back *url.URL, answers chan<- answer) http.
 		q := r.URL.Query()
 		c, err := sys.Flow.Callback(r.Context(), q.Get("code"), q.Get("state"), q.Get("error"))
 		text := "Connected. You can close this page."
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		if err != nil {
 			w.WriteHeader(http.StatusBadRequest)
 			text = fault.MessageOf(err)
 		}
-		_, _ = io.WriteString(w, text) // a browser that has gone needs no answer
+		_, _ = io.WriteString(w, text) //nolint:gosec // plain text; and a browser that has gone needs no answer
 		select {
 		case answers <- answer{c, err}:
 		default: // the page was loaded again
@@ -218,51 +219,55 @@ const visitHops = 5
 // visit asks for HubSpot's page. If that leads back by itself, as in automated
 // set-ups, it follows; else a person has to go there.
 func visit(ctx context.Context, page string, back *url.URL, out io.Writer) error {
-	client := &http.Client{
-		Timeout:       30 * time.Second,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	host := ""
-	for next, hop := page, 0; hop < visitHops; hop++ {
-		resp, err := get(ctx, client, next)
+	for next, hop := page, 0; next != "" && hop < visitHops; hop++ {
+		status, to, err := get(ctx, next)
 		if err != nil {
 			return err
 		}
-		host = resp.Request.URL.Host
-		if resp.StatusCode == http.StatusBadRequest || resp.StatusCode == http.StatusNotFound {
-			return fault.New(fault.Invalid, "HubSpot's authorize page at %s refuses this app (HTTP %d). Check HUBSPOT_CLIENT_ID and HUBSPOT_APP_URL, and that %s is a redirect URL of the app.", host, resp.StatusCode, back)
+		if status == http.StatusBadRequest || status == http.StatusNotFound {
+			return fault.New(fault.Invalid, "HubSpot's authorize page refuses this app (HTTP %d). Check HUBSPOT_CLIENT_ID and HUBSPOT_APP_URL, and that %s is a redirect URL of the app.", status, back)
 		}
-		to, err := resp.Location()
-		if err != nil {
-			break // a page for people
-		}
-		if to.Scheme == back.Scheme && to.Host == back.Host && to.Path == back.Path {
-			_, err := get(ctx, client, to.String())
+		if to != nil && to.Scheme == back.Scheme && to.Host == back.Host && to.Path == back.Path {
+			_, _, err := get(ctx, to.String())
 			return err
 		}
-		next = to.String()
+		next = ""
+		if to != nil {
+			next = to.String()
+		}
 	}
-	fmt.Fprintf(out, "Authorize the connection in your browser:\n  %s\n", page)
+	say(out, "Authorize the connection in your browser:\n  %s\n", page)
 	openBrowser(ctx, page)
 	return nil
 }
 
-// get asks for a page and leaves its body alone.
-func get(ctx context.Context, client *http.Client, page string) (*http.Response, error) {
+// get asks for a page and returns where it leads to; nil = it is a page for people.
+func get(ctx context.Context, page string) (status int, to *url.URL, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
 	if err != nil {
-		return nil, fmt.Errorf("ask for a page: %w", err)
+		return 0, nil, fmt.Errorf("ask for a page: %w", err)
+	}
+	client := &http.Client{
+		Timeout:       30 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	resp, err := client.Do(req)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	} else if err != nil {
 		// The error holds the address, with the state of the authorization.
-		return nil, fault.New(fault.Transient, "%s cannot be reached to authorize the connection. Check the network, and HUBSPOT_APP_URL.", req.URL.Host)
+		err = fault.New(fault.Transient, "%s cannot be reached to authorize the connection. Check the network, and HUBSPOT_APP_URL.", req.URL.Host)
 	}
-	_ = resp.Body.Close()
-	return resp, nil
+	if resp != nil {
+		_ = resp.Body.Close()
+	}
+	if err != nil {
+		return 0, nil, err
+	}
+	if to, err = resp.Location(); err != nil {
+		return resp.StatusCode, nil, nil //nolint:nilerr // it leads nowhere
+	}
+	return resp.StatusCode, to, nil
 }
 
 // openBrowser tries; the address is on the screen in any case.
