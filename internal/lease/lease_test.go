@@ -277,7 +277,7 @@ func (l *lossy) Write(ctx context.Context, ops []table.Op) error {
 
 func TestLostAnswersAreRepeated(t *testing.T) {
 	w := start(t)
-	w.Store.Table = &lossy{Table: w.table}
+	w.Table = &lossy{Table: w.table}
 	again := func(what string, call func() error) {
 		t.Helper()
 		if err := call(); !fault.Is(err, fault.Transient) {
@@ -315,7 +315,7 @@ func (c *costly) Write(ctx context.Context, ops []table.Op) error {
 func TestLeaseCostsTwoCallsAndARenewalOne(t *testing.T) {
 	w := start(t)
 	cost := &costly{Table: w.table}
-	w.Store.Table = cost
+	w.Table = cost
 	for range 2 {
 		cost.calls = 0
 		l := w.acquire(t, "a", 1)

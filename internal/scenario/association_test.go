@@ -66,7 +66,9 @@ func TestAllPagesOfAssociationsAreRead(t *testing.T) {
 		var largest atomic.Int64
 		w.source.SetFault(func(r *http.Request, _ int) *hubspotsim.Fault {
 			if strings.HasPrefix(r.URL.Path, "/crm/associations/") {
-				var batch struct{ Inputs []any }
+				var batch struct {
+					Inputs []any `json:"inputs"`
+				}
 				if err := json.Unmarshal([]byte(body(r)), &batch); err != nil {
 					t.Error(err)
 				}

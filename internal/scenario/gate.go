@@ -92,6 +92,7 @@ type gatedTable struct {
 	gate *gate
 }
 
+// Get implements table.Table.
 func (t gatedTable) Get(ctx context.Context, key table.Key) (table.Item, error) {
 	if err := t.gate.read(); err != nil {
 		return table.Item{}, err
@@ -99,15 +100,18 @@ func (t gatedTable) Get(ctx context.Context, key table.Key) (table.Item, error) 
 	return t.Table.Get(ctx, key)
 }
 
+// Put implements table.Table.
 func (t gatedTable) Put(ctx context.Context, item table.Item, cond table.Condition) (stored table.Item, err error) {
 	err = t.gate.pass(func() error { stored, err = t.Table.Put(ctx, item, cond); return err }, noAnswer)
 	return stored, err
 }
 
+// PutMany implements table.Table.
 func (t gatedTable) PutMany(ctx context.Context, items []table.Item) error {
 	return t.gate.pass(func() error { return t.Table.PutMany(ctx, items) }, noAnswer)
 }
 
+// Delete implements table.Table.
 func (t gatedTable) Delete(ctx context.Context, key table.Key, cond table.Condition) error {
 	return t.gate.pass(func() error { return t.Table.Delete(ctx, key, cond) }, noAnswer)
 }
@@ -122,6 +126,7 @@ type gatedBucket struct {
 	gate *gate
 }
 
+// Create implements blob.Bucket.
 func (b gatedBucket) Create(ctx context.Context, name string, write func(io.Writer) error) error {
 	return b.gate.pass(func() error { return b.Bucket.Create(ctx, name, write) }, noAnswer)
 }
@@ -134,6 +139,7 @@ type gatedTransport struct {
 	write bool // the vendor that is written to
 }
 
+// RoundTrip implements http.RoundTripper.
 func (t gatedTransport) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 	if err := t.gate.read(); err != nil {
 		return nil, err
@@ -142,7 +148,7 @@ func (t gatedTransport) RoundTrip(r *http.Request) (resp *http.Response, err err
 	if reads || !t.write {
 		return t.next.RoundTrip(r)
 	}
-	err = t.gate.pass(func() error { resp, err = t.next.RoundTrip(r); return err }, func() error { return io.ErrUnexpectedEOF })
+	err = t.gate.pass(func() error { resp, err = t.next.RoundTrip(r); return err }, func() error { return io.ErrUnexpectedEOF }) //nolint:bodyclose // by the caller, or below
 	if err != nil && resp != nil {
 		_ = resp.Body.Close()
 		resp = nil
