@@ -20,12 +20,11 @@ func TestUnchangedRecordsCostNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := smallWorld(t)
-		watched := w.watch()
 		ended(t, "users", w.run(userSync).Runs)
 		ended(t, "chain", w.run(chain).Runs)
 		for _, mode := range []run.Mode{run.ModeChanges, run.ModeFull} {
 			w.advance(time.Minute)
-			writes, prints := w.target.Writes(), watched.prints.Load()
+			writes, prints := w.target.Writes(), w.printWrites()
 			for _, in := range []run.Input{userSync, chain} {
 				in.Mode = mode
 				for _, r := range w.run(in).Runs {
@@ -37,7 +36,7 @@ func TestUnchangedRecordsCostNothing(t *testing.T) {
 			if n := w.target.Writes() - writes; n != 0 {
 				t.Errorf("%s: %d writes at Gainsight, want none", mode, n)
 			}
-			if n := watched.prints.Load() - prints; n != 0 {
+			if n := w.printWrites() - prints; n != 0 {
 				t.Errorf("%s: %d writes of prints, want none", mode, n)
 			}
 		}
@@ -101,7 +100,6 @@ func TestARunThatLostItsLeaseMovesNothing(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			bubble(t, hubspotsim.Options{}, 100, func(t *testing.T, w *world) {
-				w.watch()
 				w.companies(150)
 				w.advance(time.Minute)
 				leases := &lease.Store{Table: w.bolt}

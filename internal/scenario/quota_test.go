@@ -152,7 +152,6 @@ func TestRandomFailuresAndDeaths(t *testing.T) {
 	for seed := range 3 {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			bubble(t, hubspotsim.Options{}, 100, func(t *testing.T, w *world) {
-				w.watch()
 				w.companies(600)
 				for i := 1; i <= 300; i++ {
 					w.portal.Create("contacts", map[string]string{
@@ -213,7 +212,6 @@ func TestRandomFailuresAndDeaths(t *testing.T) {
 // page of HTML. Nothing of it is taken for an empty page.
 func TestNoAnswerThatIsCutOffIsTaken(t *testing.T) {
 	bubble(t, hubspotsim.Options{}, 0, func(t *testing.T, w *world) {
-		w.watch()
 		w.companies(700)
 		for i := 1; i <= 40; i++ {
 			w.portal.Create("contacts", map[string]string{

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -64,7 +65,7 @@ type world struct {
 	connection                   string
 	loss                         Loss
 	at                           int
-	ids                          int
+	ids                          atomic.Int64
 	config                       map[string][]byte // :: file of config/ → text
 }
 
@@ -106,7 +107,7 @@ func unauthorizedWorld(t testing.TB, o hubspotsim.Options, partSize int) *world 
 	if w.files, err = dirblob.Open(filepath.Join(w.dir, "files"), dirblob.Options{NoSync: true}); err != nil {
 		t.Fatal(err)
 	}
-	w.bolt = bolt
+	w.bolt = &watched{Table: bolt, t: t}
 	w.start()
 	return w
 }
@@ -142,8 +143,7 @@ func (w *world) start() {
 
 // newID returns ULIDs that sort by their making.
 func (w *world) newID() string {
-	w.ids++
-	return fmt.Sprintf("01J00000000000000000%06d", w.ids)
+	return fmt.Sprintf("01J00000000000000000%06d", w.ids.Add(1))
 }
 
 // logWriter shows the connector's log where a test fails.
@@ -185,7 +185,7 @@ func (w *world) consent(portal string) error {
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	back, err := url.Parse(resp.Header.Get("Location"))
 	if err != nil {
 		return err
@@ -239,7 +239,7 @@ func (w *world) note(r run.Run) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	text, err := io.ReadAll(f)
 	if err != nil {
 		w.t.Fatal(err)
