@@ -162,7 +162,7 @@ func (w *stage) existing() gainsightsim.Existing {
 
 // play is the demo: authorize, sync, compare, edit, sync, compare.
 func (w *stage) play(ctx context.Context) error {
-	say(w.out, "Simulated: HubSpot with %s owners, %s companies and %s contacts, and Gainsight, with their call limits.\n",
+	say(w.out, "Simulated: HubSpot with %s owners, %s companies and %s contacts,\nand Gainsight, with the limits of both.\n",
 		number(w.owners), number(w.companies), number(w.contacts))
 	say(w.out, "Time runs %g times as fast: %g of the seconds below take one of yours.\nData folder: %s\n", w.speed, w.speed, w.data)
 	if err := w.authorize(ctx); err != nil {
@@ -200,7 +200,7 @@ func (w *stage) play(ctx context.Context) error {
 // records are rejected now.
 func verdict(all []summary, left int) string {
 	if slices.ContainsFunc(all, func(s summary) bool { return s.Status != run.Success }) || left > 0 {
-		return fmt.Sprintf("%s: what HubSpot holds is in Gainsight, but for %s, each in an error file with the way to correct it.", run.Partial, count(left, "record"))
+		return fmt.Sprintf("%s: what HubSpot holds is in Gainsight, but for %s.\nEach is in an error file, with the way to correct it.", run.Partial, count(left, "record"))
 	}
 	return fmt.Sprintf("%s: what HubSpot holds is in Gainsight.", run.Success)
 }

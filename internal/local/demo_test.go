@@ -61,7 +61,7 @@ func TestDemoSucceedsAndSaysSoTruthfully(t *testing.T) {
 	if people := runs[2]; people.Extracted != 150 || people.Rejected == 0 {
 		t.Errorf("the people job read %d records and rejected %d; want 150, and those of no company", people.Extracted, people.Rejected)
 	}
-	for _, told := range []string{"Connected to HubSpot account 90210", "NO_MATCH", "Edited in HubSpot: ", "and no more: ", "\nPartial Success: "} {
+	for _, told := range []string{"Connected to HubSpot account 90210", "NO_MATCH", "Edited in HubSpot: ", "and no more:", "\nPartial Success: "} {
 		if !strings.Contains(out.String(), told) {
 			t.Errorf("the demo does not say %q:\n%s", told, out.String())
 		}

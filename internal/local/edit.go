@@ -41,7 +41,7 @@ func (w *stage) compare(ctx context.Context, when string) (rejects int, err erro
 	for _, ids := range report.Undeliverable {
 		rejects += len(ids)
 	}
-	say(w.out, "Compared with the truth of both simulators after the %s: %s companies, %s people and %s users are right;\n%s that cannot be delivered: rejected, with a reason.\n",
+	say(w.out, "The %s, compared with the truth of both simulators:\n  %s companies, %s people and %s users are right;\n  %s cannot be delivered.\n",
 		when, number(report.Companies), number(report.People), number(report.Users), count(rejects, "record"))
 	return rejects, nil
 }
@@ -165,7 +165,7 @@ func (w *stage) edit() *edits {
 	if len(companies) > 50 {
 		w.portal.Merge("companies", companies[20], companies[21])
 		w.portal.Archive("companies", companies[22])
-		e.told += ", two companies merged, one archived"
+		e.told += ",\n  two companies merged, one archived"
 	}
 	return e
 }
@@ -209,6 +209,6 @@ func (e *edits) minimal(w *stage, before, after map[string]int) error {
 		}
 		told = append(told, fmt.Sprintf("%s for %s changed %s", number(wrote), number(changed), c.object))
 	}
-	say(w.out, "The second sync wrote the rows that it had to, and no more: %s.\n", strings.Join(told, ", "))
+	say(w.out, "The second sync wrote the rows that it had to, and no more:\n  %s.\n", strings.Join(told, ", "))
 	return nil
 }

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode/utf8"
 
@@ -67,22 +66,21 @@ func summarize(ctx context.Context, sys *inprocess.System, res inprocess.Result)
 	return all, nil
 }
 
-// show prints a table with a line per run, then why runs failed and which
-// records were rejected.
+// tableWidth is how wide a table of several jobs may become, in characters.
+const tableWidth = 80
+
+// show prints tables with a column per run, then why runs failed and which records
+// were rejected.
 func show(out io.Writer, all []summary) {
-	job, status := len("job"), len("status")
-	for _, s := range all {
-		job, status = max(job, utf8.RuneCountInString(s.Job)), max(status, len(s.Status))
+	for rest := all; len(rest) > 0; {
+		n, width := 0, len("  Gainsight calls")
+		for n < len(rest) && (n == 0 || width+2+column(rest[n]) <= tableWidth) {
+			width += 2 + column(rest[n])
+			n++
+		}
+		table(out, rest[:n])
+		rest = rest[n:]
 	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	say(w, "\t\t\t\t\t\t\t\tHubSpot\tGainsight\t\t\n")
-	say(w, "%-*s\t%-*s\textracted\tfiltered\tinserted\tupdated\tunchanged\trejected\tcalls\tcalls\tseconds\t\n", job, "job", status, "status")
-	for _, s := range all {
-		say(w, "%-*s\t%-*s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.1f\t\n", job, s.Job, status, s.Status,
-			number(s.Extracted), number(s.Filtered), number(s.Inserted), number(s.Updated), number(s.Unchanged), number(s.Rejected),
-			number(s.HubSpotCalls), number(s.GainsightCalls), s.Seconds)
-	}
-	_ = w.Flush() // out has the error
 	for _, s := range all {
 		if s.Reason != "" {
 			say(out, "%s: %s\n", s.Job, s.Reason)
@@ -93,6 +91,37 @@ func show(out io.Writer, all []summary) {
 		say(out, "%s, %s rejected: %s\n  error file: %s\n", s.Job, number(s.Rejected), reasons(s.Rejects), s.ErrorFile)
 	}
 	say(out, "\n")
+}
+
+// column is how wide the column of a run is.
+func column(s summary) int {
+	return max(utf8.RuneCountInString(s.Job), len(s.Status))
+}
+
+func table(out io.Writer, runs []summary) {
+	lines := []struct {
+		name string
+		cell func(summary) string
+	}{
+		{"", func(s summary) string { return s.Job }},
+		{"status", func(s summary) string { return string(s.Status) }},
+		{"extracted", func(s summary) string { return number(s.Extracted) }},
+		{"filtered", func(s summary) string { return number(s.Filtered) }},
+		{"inserted", func(s summary) string { return number(s.Inserted) }},
+		{"updated", func(s summary) string { return number(s.Updated) }},
+		{"unchanged", func(s summary) string { return number(s.Unchanged) }},
+		{"rejected", func(s summary) string { return number(s.Rejected) }},
+		{"HubSpot calls", func(s summary) string { return number(s.HubSpotCalls) }},
+		{"Gainsight calls", func(s summary) string { return number(s.GainsightCalls) }},
+		{"seconds", func(s summary) string { return strconv.FormatFloat(s.Seconds, 'f', 1, 64) }},
+	}
+	for _, line := range lines {
+		say(out, "  %-15s", line.name)
+		for _, s := range runs {
+			say(out, "  %*s", column(s), line.cell(s))
+		}
+		say(out, "\n")
+	}
 }
 
 // count writes n things: "1 record", "2 records".
