@@ -71,6 +71,7 @@ func (w *work) delivered(it *item, outcome run.Outcome, gsid string, filled []st
 	if gsid != "" {
 		it.gsid = gsid
 	}
+	it.link = w.object == users && outcome != run.Unchanged && it.gsid != "" && it.gsid != it.avatar
 }
 
 // stretch takes the entries from a position on, until a batch of them needs a

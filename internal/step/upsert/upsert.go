@@ -11,10 +11,12 @@ package upsert
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"hubspotconnector/internal/avatar"
 	"hubspotconnector/internal/delta"
+	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/record"
 	"hubspotconnector/internal/run"
 	"hubspotconnector/internal/staging"
@@ -201,11 +203,17 @@ func (w *work) write(ctx context.Context, s []*item) error {
 	}
 	switch w.object {
 	case people:
-		return w.writePeople(ctx, rows)
+		err = w.writePeople(ctx, rows)
 	case users:
-		return w.writeUsers(ctx, rows)
+		err = w.writeUsers(ctx, rows)
+	default:
+		err = w.writeRows(ctx, rows)
 	}
-	return w.writeRows(ctx, rows)
+	open := func(it *item) bool { return it.outcome == "" }
+	if err == nil && slices.ContainsFunc(rows, open) { // else the part would try it for ever
+		return fault.New(fault.Transient, "Gainsight gave no answer for a row, or lost it meanwhile.")
+	}
+	return err
 }
 
 // Objects that have an API of their own.

@@ -55,13 +55,7 @@ func (w *work) writeUsers(ctx context.Context, items []*item) error {
 			Fix:    "Open Users > Avatars, type HubSpot, and associate the owner with another user.",
 		})
 	}
-	if err := w.insert(ctx, create, w.createUsers); err != nil {
-		return err
-	}
-	for _, it := range items {
-		it.link = (it.outcome == run.Inserted || it.outcome == run.Updated) && it.gsid != "" && it.gsid != it.avatar
-	}
-	return nil
+	return w.insert(ctx, create, w.createUsers)
 }
 
 // leaves reports whether the item is an owner whose user is to be deactivated.
