@@ -356,13 +356,12 @@ func (p *Planner) window(ctx context.Context, f *staging.Plan, in run.Input, obj
 	if object.ModifiedProperty == "" || in.Mode == run.ModeFull || (mark.At.IsZero() && in.Since.IsZero()) {
 		return nil
 	}
-	f.Query.Since = mark.At.Add(-overlap)
-	f.Query.Until = f.Watermark
+	f.Query.Since, f.Query.Until = mark.At.Add(-overlap), f.Watermark
+	if in.Since.After(f.Query.Since) { // what changed between the two is left to the next run
+		f.Watermark = mark.At
+	}
 	if !in.Since.IsZero() {
 		f.Query.Since = in.Since
-	}
-	if f.Query.Since.After(mark.At) { // what changed between the two is left to the next run
-		f.Watermark = mark.At
 	}
 	return nil
 }
