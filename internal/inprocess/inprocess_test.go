@@ -87,7 +87,7 @@ func newWorld(t *testing.T, companies int) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	_ = resp.Body.Close()
 	u, err := url.Parse(resp.Header.Get("Location"))
 	if err != nil {
 		t.Fatal(err)

@@ -139,6 +139,50 @@ func TestExpiredLeaseThatNobodyTookGoesOn(t *testing.T) {
 	w.acquire(t, "a", 1)
 }
 
+func TestLeaseOfAnOwner(t *testing.T) {
+	w := start(t)
+	want := func(owner string, fence int64) {
+		t.Helper()
+		l, err := w.Of(t.Context(), "job#changes", owner)
+		if err != nil || l.Fence != fence || fence > 0 && l.Owner != owner {
+			t.Errorf("lease of %s: %+v, %v; want fence %d", owner, l, err, fence)
+		}
+	}
+	want("a", 0)
+	a := w.acquire(t, "a", 1)
+	want("a", 1)
+	want("b", 0)
+	w.at = w.at.Add(time.Hour)
+	want("a", 1) // expired, and nobody took it
+	w.acquire(t, "b", 2)
+	want("a", 0)
+	want("b", 2)
+	if err := w.Release(t.Context(), lease.Lease{Name: a.Name, Owner: "b", Fence: 2}); err != nil {
+		t.Fatal(err)
+	}
+	want("b", 0)
+}
+
+func TestLeaseCanBeGivenBackWithinAnotherWrite(t *testing.T) {
+	w := start(t)
+	a := w.acquire(t, "a", 1)
+	write := func(l lease.Lease, what string) error {
+		item := table.New(table.Key{Partition: "WORK", Sort: what}, 1)
+		return w.Table.Write(t.Context(), append(l.ReleaseOps(), table.Op{Verb: table.Put, Item: item}))
+	}
+	if err := write(a, "first"); err != nil {
+		t.Fatal(err)
+	}
+	w.acquire(t, "b", 3) // at once
+	if err := write(a, "second"); !lease.Lost(err) {
+		t.Errorf("once more: %v, want the lease lost", err)
+	}
+	if _, err := w.Table.Get(t.Context(), table.Key{Partition: "WORK", Sort: "second"}); !fault.Is(err, fault.NotFound) {
+		t.Errorf("the write of a lost lease: %v, want NotFound", err)
+	}
+	w.wantHeld(t, "a", "b")
+}
+
 func TestReleasedLeaseIsFreeAndItsOwnerIsFenced(t *testing.T) {
 	w := start(t)
 	a := w.acquire(t, "a", 1)

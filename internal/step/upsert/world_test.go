@@ -36,7 +36,8 @@ type lossy struct {
 }
 
 func (l *lossy) Write(ctx context.Context, ops []table.Op) error {
-	what, call := "", 0
+	var what string
+	var call int
 	for _, op := range ops {
 		switch {
 		case strings.HasPrefix(op.Item.Partition, "CLAIM#"):
