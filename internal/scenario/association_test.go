@@ -234,10 +234,12 @@ func TestRecordsThatVanishAreLeftOut(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		gone  []string
+		fails int // batches that fail, more than one call repeats
 		stays int
 	}{
-		{"one", []string{"2"}, 2},
-		{"all", []string{"1", "2", "3"}, 0},
+		{"one", []string{"2"}, 0, 2},
+		{"all", []string{"1", "2", "3"}, 0, 0},
+		{"none, though batches fail", nil, 5, 3},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			bubble(t, hubspotsim.Options{}, 0, func(t *testing.T, w *world) {
@@ -256,6 +258,9 @@ func TestRecordsThatVanishAreLeftOut(t *testing.T) {
 						batches++
 						for _, id := range tt.gone {
 							w.portal.Archive("companies", id)
+						}
+						if batches <= tt.fails {
+							return hubspotKind("500")
 						}
 					}
 					return nil

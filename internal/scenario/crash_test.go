@@ -124,6 +124,13 @@ func phases() []phase {
 	return []phase{
 		{"first chain", chain, func(*world) {}, false},
 		{"users", userSync, func(w *world) { w.run(chain) }, true},
+		{"with an index of all rows", companySync, func(w *world) {
+			for i := range 5 {
+				w.portal.Archive("contacts", fmt.Sprint(11+i))
+			}
+			w.indexFrom = 1
+			w.start()
+		}, false},
 		{"changes", chain, func(w *world) { w.run(chain); w.edited() }, false},
 	}
 }

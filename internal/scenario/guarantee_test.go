@@ -104,9 +104,14 @@ func TestARunThatLostItsLeaseMovesNothing(t *testing.T) {
 				w.advance(time.Minute)
 				leases := &lease.Store{Table: w.bolt}
 				var taken *lease.Lease
+				var stood run.Extraction
 				lose := func(r *http.Request) {
 					if taken != nil || !tt.loses(r) {
 						return
+					}
+					var err error
+					if stood, err = w.sys.Runs.Extraction(t.Context(), w.newest().ID); err != nil {
+						t.Error(err)
 					}
 					held := w.newest().Lease()
 					if err := leases.Release(t.Context(), held); err != nil {
@@ -126,6 +131,9 @@ func TestARunThatLostItsLeaseMovesNothing(t *testing.T) {
 				}
 				if prints := w.prints(r.Job); len(prints) != 0 {
 					t.Errorf("%d records were settled, want none", len(prints))
+				}
+				if at, err := w.sys.Runs.Extraction(t.Context(), r.ID); err != nil || at != stood {
+					t.Errorf("the extraction moved from %+v to %+v, %v", stood, at, err)
 				}
 				if r.Counts.Settled() != 0 || !w.watermark(syncCompanies).At.IsZero() {
 					t.Errorf("%+v, watermark %v, want nothing moved", r.Counts, w.watermark(syncCompanies))

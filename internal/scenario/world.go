@@ -54,7 +54,7 @@ type world struct {
 	gate   *gate
 	sys    *inprocess.System
 
-	partSize                     int
+	partSize, indexFrom          int // of plan and upsert; 0 = as they come
 	limits                       connector.Limits
 	hubspotFault, gainsightFault spoiled
 	journal                      journal
@@ -139,6 +139,7 @@ func (w *world) start() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.sys.Upsert.IndexFrom = w.indexFrom
 }
 
 // newID returns ULIDs that sort by their making.
