@@ -192,5 +192,12 @@ func (s *spoiled) add(f *spoil) {
 	s.faults = append(s.faults, f)
 }
 
+// clear forgets the faults that are still to happen.
+func (s *spoiled) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = nil
+}
+
 // slow is how long a delayed answer takes.
 const slow = 30 * time.Second

@@ -207,6 +207,8 @@ func (w *world) stepGainsight(s step) {
 		w.target.RemoveField(w.word(s, 2), w.word(s, 3))
 	case "fault":
 		w.gainsightFault.add(w.fault(s))
+	case "heal":
+		w.gainsightFault.clear()
 	default:
 		w.t.Fatalf("step %q: Gainsight cannot %q", s.line, verb)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"hubspotconnector/internal/avatar"
 	"hubspotconnector/internal/delta"
+	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/record"
 	"hubspotconnector/internal/run"
 	"hubspotconnector/internal/staging"
@@ -142,6 +143,40 @@ func (w *work) classify(it *item) {
 			it.changed = it.was.Outcome == run.Rejected || it.was.Outcome == run.Filtered
 		}
 	}
+}
+
+// doubt notes, before rows that were delivered are changed, that the target may
+// hold something else from now on: without a fingerprint a row is sent again,
+// also if the source goes back to what was delivered before the answer was lost.
+func (w *work) doubt(ctx context.Context, rows []*item) error {
+	ops := []table.Op{w.run.Lease().Check()}
+	for _, it := range rows {
+		if it.was.Hash == "" {
+			continue
+		}
+		p := it.was
+		_, filled := p.Write(it.row())
+		p.Hash, p.Filled = "", union(p.Filled, filled)
+		ops = append(ops, delta.PutOp(w.plan.Job.ID, it.id, p))
+	}
+	if len(ops) == 1 {
+		return nil
+	}
+	err := w.Delta.Table.Write(ctx, ops)
+	if !fault.Is(err, fault.Conflict) {
+		return err
+	}
+	if err := w.Runs.Leases.Renew(ctx, w.run.Lease()); err != nil {
+		return err // another run has taken over
+	}
+	return fault.Wrap(err, fault.Transient, "The run's lease changed while rows were sent; they are tried again.")
+}
+
+// union is a and what b has beside it, sorted.
+func union(a, b []string) []string {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // print is what is stored of a settled item.

@@ -201,6 +201,9 @@ func (w *work) write(ctx context.Context, s []*item) error {
 	if err != nil || len(rows) == 0 {
 		return err
 	}
+	if err := w.doubt(ctx, rows); err != nil {
+		return err
+	}
 	switch w.object {
 	case people:
 		err = w.writePeople(ctx, rows)
