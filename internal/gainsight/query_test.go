@@ -6,12 +6,10 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"hubspotconnector/internal/fault"
-	"hubspotconnector/internal/gainsight"
 )
 
 func records(rows ...string) string {
@@ -202,38 +200,5 @@ func TestValuesAreReadAsTheyAre(t *testing.T) {
 	}}
 	if diff := cmp.Diff(want, rows); diff != "" {
 		t.Error(diff)
-	}
-}
-
-func TestDatesAreReadInAllTheirForms(t *testing.T) {
-	at := time.Date(2026, 11, 20, 7, 37, 20, 0, time.UTC)
-	for _, tc := range []struct {
-		name string
-		in   any
-		want time.Time
-		bad  bool
-	}{
-		{"milliseconds", json.Number("1795160240000"), at, false},
-		{"ISO in UTC", "2026-11-20T07:37:20Z", at, false},
-		{"ISO with an offset", "2026-11-20T09:37:20+02:00", at, false},
-		{"ISO with an offset without a colon", "2026-11-20T00:37:20.000-0700", at, false},
-		{"without a zone", "2026-11-20 07:37:20.5", at.Add(500 * time.Millisecond), false},
-		{"without a fraction", "2026-11-20 07:37:20", at, false},
-		{"a day", "2026-11-20", at.Truncate(24 * time.Hour), false},
-		{"empty", "", time.Time{}, false},
-		{"null", nil, time.Time{}, false},
-		{"a word", "canary-value", time.Time{}, true},
-		{"half a millisecond", json.Number("1.5"), time.Time{}, true},
-		{"a boolean", true, time.Time{}, true},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			got, err := gainsight.ParseTime(tc.in)
-			if !got.Equal(tc.want) || (err != nil) != tc.bad {
-				t.Errorf("got %s, %v; want %s", got, err, tc.want)
-			}
-			if err != nil && strings.Contains(err.Error(), "canary") {
-				t.Errorf("a value in %q", err)
-			}
-		})
 	}
 }

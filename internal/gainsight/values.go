@@ -3,10 +3,8 @@ package gainsight
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
-	"time"
 )
 
 // decodeValue reads a field's value as string, json.Number, bool or nil. The items
@@ -42,35 +40,4 @@ func valueString(v any) string {
 		return ""
 	}
 	return fmt.Sprint(v)
-}
-
-// layouts are the texts in which Gainsight gives dates.
-func layouts() []string {
-	return []string{time.RFC3339, "2006-01-02T15:04:05Z0700", time.DateTime, time.DateOnly}
-}
-
-// ParseTime reads a DATE or DATETIME that was read from Gainsight: milliseconds
-// since the epoch, ISO with a zone, "2006-01-02 15:04:05.9" in UTC, or
-// "2006-01-02". The zero time means that the field is empty (nil or "").
-func ParseTime(v any) (time.Time, error) {
-	switch v := v.(type) {
-	case nil:
-		return time.Time{}, nil
-	case json.Number:
-		ms, err := v.Int64()
-		if err != nil {
-			return time.Time{}, errors.New("read a date: not in whole milliseconds")
-		}
-		return time.UnixMilli(ms).UTC(), nil
-	case string:
-		if v == "" {
-			return time.Time{}, nil
-		}
-		for _, layout := range layouts() {
-			if t, err := time.Parse(layout, v); err == nil {
-				return t.UTC(), nil
-			}
-		}
-	}
-	return time.Time{}, errors.New("read a date: not in a form of Gainsight")
 }
