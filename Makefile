@@ -4,6 +4,12 @@ TOOLS       := $(CURDIR)/.tools
 LINT        := 2.15.0
 RUN_FLAGS   ?=
 
+# Engines and validators that are not ours, for the tests. Nothing of them is deployed.
+ENGINE      := ministack==1.5.33 aws-sam-translator==1.103.0
+SAM         := aws-sam-cli==1.170.0
+CFN_LINT    := cfn-lint==1.58.0
+NODE        := asl-validator@4.0.0 jsonata@2.2.2
+
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -31,6 +37,19 @@ bench: ## Measure the numbers that the design states
 .PHONY: serve
 serve: ## Later: the console; until then this says so
 	@echo "The console is not part of this version yet. Use: go run ./internal/local help"; exit 1
+
+.PHONY: tools
+tools: $(TOOLS)/engine/.done $(TOOLS)/sam/.done $(TOOLS)/cfn/.done $(TOOLS)/node/.done ## Install what the tests run besides Go, into .tools
+
+# An installation is made anew if its pinned versions change; a half-made one is not marked as done.
+$(TOOLS)/engine/.done: Makefile
+	rm -rf $(@D) && python3 -m venv $(@D) && $(@D)/bin/pip install -q --disable-pip-version-check $(ENGINE) && touch $@
+$(TOOLS)/sam/.done: Makefile
+	rm -rf $(@D) && python3 -m venv $(@D) && $(@D)/bin/pip install -q --disable-pip-version-check $(SAM) && touch $@
+$(TOOLS)/cfn/.done: Makefile
+	rm -rf $(@D) && python3 -m venv $(@D) && $(@D)/bin/pip install -q --disable-pip-version-check $(CFN_LINT) && touch $@
+$(TOOLS)/node/.done: Makefile
+	rm -rf $(@D) && mkdir -p $(@D) && npm install --silent --no-audit --no-fund --prefix $(@D) $(NODE) && touch $@
 
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint-$(LINT) ## Run the linters of .golangci.yml
