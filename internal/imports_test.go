@@ -23,6 +23,7 @@ var allowed = []struct{ pkg, imports string }{
 	{"fault", ""},
 	{"record", "fault"},
 	{"meter", ""},
+	{"metric", ""},
 
 	// Ports, each with the suite that its adapters pass.
 	{"table", "fault"},
