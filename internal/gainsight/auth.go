@@ -83,7 +83,15 @@ func (m metered) Apply(ctx context.Context, req *http.Request) error {
 
 // Grant gets an M2M OAuth token for the client id and secret. It is Reauthorize
 // if Gainsight refuses them.
-func (c *Client) Grant(ctx context.Context) (token.Token, error) {
+func (c *Client) Grant(ctx context.Context) (t token.Token, err error) {
+	err = c.set(ctx, func(c *Client) error {
+		t, err = c.grantAny(ctx)
+		return err
+	})
+	return t, err
+}
+
+func (c *Client) grantAny(ctx context.Context) (token.Token, error) {
 	form := apiclient.Request{Form: url.Values{"grant_type": {"client_credentials"}}}
 	t, err := c.grant(ctx, form)
 	if a, ok := errors.AsType[*answerError](err); ok && (a.status == http.StatusBadRequest || a.status == http.StatusUnsupportedMediaType) {

@@ -59,7 +59,12 @@ type Tokens interface {
 
 // Client reads from and writes to Gainsight. It may be used at once.
 type Client struct {
+	// Config is the organisation, if Destination is nil.
 	Config Config
+	// Destination returns the organisation as it is set now, for each call. It may
+	// answer from a copy of a few minutes' age unless fresh is asked for, which is
+	// done once after Gainsight refused the credentials.
+	Destination func(ctx context.Context, fresh bool) (Config, error)
 	// API is how requests travel: HTTP, Budgets, Counted, clock, limits. The
 	// client sets Base, Vendor, Auth and Classify itself.
 	API apiclient.Client
@@ -80,9 +85,36 @@ const gsid = "Gsid"
 // data is the path of an object's rows.
 func data(object string) string { return "/v1/data/objects/" + url.PathEscape(object) }
 
+// set runs work on the client of the organisation as it is set now. If the
+// credentials are refused, and others were set since, it runs again with those.
+func (c *Client) set(ctx context.Context, work func(*Client) error) error {
+	if c.Destination == nil {
+		return work(c)
+	}
+	config, err := c.Destination(ctx, false)
+	if err != nil {
+		return err
+	}
+	now := &Client{Config: config, API: c.API, Tokens: c.Tokens}
+	refused := work(now)
+	if !isRefused(refused) {
+		return refused
+	}
+	config, err = c.Destination(ctx, true)
+	if err != nil || config == now.Config {
+		return refused
+	}
+	now.Config = config
+	return work(now)
+}
+
 // call sends a request of the data APIs and gives its answer to read. An error of
 // read means that the answer is broken. read may run again for a repeated call.
 func (c *Client) call(ctx context.Context, r apiclient.Request, read func(envelope) error) error {
+	return c.set(ctx, func(c *Client) error { return c.callData(ctx, r, read) })
+}
+
+func (c *Client) callData(ctx context.Context, r apiclient.Request, read func(envelope) error) error {
 	api := c.api(false)
 	api.Auth, r.Budget = c.auth(), BudgetCalls
 	r.Into = answer(read, func(status int, e envelope) error { return c.fault(status, e, false) })
@@ -92,6 +124,10 @@ func (c *Client) call(ctx context.Context, r apiclient.Request, read func(envelo
 // callUsers is call for the user API. Each try takes from two budgets: first from
 // the one that is cheap to waste. A refusal lowers the users' alone.
 func (c *Client) callUsers(ctx context.Context, r apiclient.Request, read func(envelope) error) error {
+	return c.set(ctx, func(c *Client) error { return c.callUserAPI(ctx, r, read) })
+}
+
+func (c *Client) callUserAPI(ctx context.Context, r apiclient.Request, read func(envelope) error) error {
 	api := c.api(true)
 	users := api.Budgets[BudgetUsers]
 	api.Auth = metered{c.auth(), []*budget.Budget{api.Budgets[BudgetCalls], users}}

@@ -136,6 +136,13 @@ func (c *Client) fault(status int, e envelope, users bool) error {
 	return fault.Wrap(a, fault.Invalid, "Gainsight refused the request (%s). Check the mapping against the fields in Gainsight.", a)
 }
 
+// isRefused reports whether Gainsight refused the access key or the M2M OAuth
+// client, not merely a token.
+func isRefused(err error) bool {
+	f, ok := errors.AsType[*fault.Error](err)
+	return ok && (f.Message == keyRefused || f.Message == clientRefused)
+}
+
 func (c *Client) unauthorized(a *answerError) error {
 	if c.Config.AccessKey != "" {
 		return fault.Wrap(a, fault.Invalid, "%s", keyRefused)

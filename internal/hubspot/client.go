@@ -50,6 +50,10 @@ type Tokens interface {
 // Client reads from HubSpot. It may be used at once.
 type Client struct {
 	Config Config
+	// Secret returns the app's client secret; nil means Config.ClientSecret. It may
+	// answer from a copy of a few minutes' age unless fresh is asked for, which is
+	// done once after HubSpot refused the secret.
+	Secret func(ctx context.Context, fresh bool) (secret.Text, error)
 	// API is how requests travel: HTTP, Budgets, Counted, clock, limits. The
 	// client sets Base, Vendor, Auth and Classify itself.
 	API apiclient.Client

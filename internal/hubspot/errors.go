@@ -18,6 +18,9 @@ import (
 // opposed to an unknown path.
 var errMissing = errors.New("no record found")
 
+// errClient is the cause of a refusal of the app's own credentials.
+var errClient = errors.New("client credentials refused")
+
 func isMissing(err error) bool { return errors.Is(err, errMissing) }
 
 // envelope is HubSpot's error body. Every field may be missing.
@@ -154,7 +157,7 @@ func (c *Client) classifyOAuth(path string, grant string, status int, header htt
 		refresh && e.Status == "" && (e.Error == "invalid_grant" || e.Error == "access_denied"):
 		return fault.Wrap(cause, fault.Reauthorize, "HubSpot no longer accepts this connection: it was uninstalled or its permission withdrawn. Re-authorize it.")
 	case e.Status == "BAD_CLIENT_ID", e.Status == "BAD_CLIENT_SECRET", e.Error == "invalid_client":
-		return fault.Wrap(cause, fault.Invalid, "HubSpot does not know this app. Check HUBSPOT_CLIENT_ID and HUBSPOT_CLIENT_SECRET.")
+		return fault.Wrap(errors.Join(errClient, cause), fault.Invalid, "HubSpot does not know this app. Check HUBSPOT_CLIENT_ID and HUBSPOT_CLIENT_SECRET.")
 	case e.Status == "BAD_AUTH_CODE", e.Status == "BAD_CODE_VERIFIER", e.Error == "invalid_grant":
 		return fault.Wrap(cause, fault.Invalid, "The authorization code was used already or has expired, authorize again.")
 	case e.Status == "BAD_REDIRECT_URI":

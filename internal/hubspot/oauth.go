@@ -3,6 +3,7 @@ package hubspot
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -150,11 +151,34 @@ func (c *Client) Revoke(ctx context.Context, t token.Token) error {
 	return nil
 }
 
-// oauth sends a form with the app's credentials in its body. A code can be used
-// once, so its exchange is not repeated after a lost answer.
+// oauth sends a form with the app's credentials in its body. If they are refused,
+// and another secret was set since, it is sent again with that.
 func (c *Client) oauth(ctx context.Context, path string, form url.Values, into func(int, io.Reader) error) error {
 	form.Set("client_id", c.Config.ClientID)
-	form.Set("client_secret", c.Config.ClientSecret.Expose())
+	if c.Secret == nil {
+		form.Set("client_secret", c.Config.ClientSecret.Expose())
+		return c.send(ctx, path, form, into)
+	}
+	known, err := c.Secret(ctx, false)
+	if err != nil {
+		return fmt.Errorf("read client secret: %w", err)
+	}
+	form.Set("client_secret", known.Expose())
+	refused := c.send(ctx, path, form, into)
+	if !errors.Is(refused, errClient) {
+		return refused
+	}
+	fresh, err := c.Secret(ctx, true)
+	if err != nil || fresh == known {
+		return refused
+	}
+	form.Set("client_secret", fresh.Expose())
+	return c.send(ctx, path, form, into)
+}
+
+// send sends the form of an OAuth call. A code can be used once, so its exchange
+// is not repeated after a lost answer.
+func (c *Client) send(ctx context.Context, path string, form url.Values, into func(int, io.Reader) error) error {
 	api, kind := c.api(), form.Get("grant_type")
 	r := apiclient.Request{
 		Method: http.MethodPost, Path: c.path("/oauth/%s/token") + path, Form: form,
