@@ -79,6 +79,8 @@ var allowed = []struct{ pkg, imports string }{
 	{"table/bolttable", "fault table"},
 	{"blob/dirblob", "blob fault"},
 	{"secret/filesealer", "fault secret"},
+	{"awsfault", "fault"},
+	{"awstest", ""},
 	{"mail/dirmail", "fault mail"},
 	{"serve", "blob fault secret table"},
 
@@ -96,13 +98,14 @@ var free = []string{"inprocess", "truth", "local", "scenario"}
 
 // notInLambda is for local runs and for tests. No function may import it.
 var notInLambda = append([]string{
-	"inprocess", "truth", "local", "scenario", "machine/localmachine", "table/bolttable", "table/tabletest", "mail/dirmail", "blob/dirblob", "blob/blobtest", "secret/filesealer",
+	"awstest", "inprocess", "truth", "local", "scenario", "machine/localmachine", "table/bolttable", "table/tabletest", "mail/dirmail", "blob/dirblob", "blob/blobtest", "secret/filesealer",
 }, alone...)
 
 // walls lists the libraries that only some packages may import.
 var walls = []struct{ library, pkgs string }{
 	{"github.com/aws/aws-lambda-go", "serve"},
 	{"go.etcd.io/bbolt", "table/bolttable"},
+	{"github.com/aws/aws-sdk-go-v2", "awsfault awstest serve table/dynamotable blob/s3blob secret/kmssealer mail/sesmail machine/sfnmachine schedule/ebscheduler"},
 }
 
 func TestImports(t *testing.T) {

@@ -1,0 +1,30 @@
+package awstest_test
+
+import (
+	"net/http"
+	"testing"
+
+	"hubspotconnector/internal/awstest"
+)
+
+func TestTheEngineAnswersAndEndsWithItsTest(t *testing.T) {
+	var e awstest.Engine
+	t.Run("while it runs", func(t *testing.T) {
+		e = awstest.Start(t)
+		resp, err := http.Get(e.Endpoint + "/_localstack/health") //nolint:noctx // ends with the engine
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			t.Errorf("status %d", resp.StatusCode)
+		}
+	})
+	if e.Endpoint == "" {
+		t.Skip("no engine")
+	}
+	if resp, err := http.Get(e.Endpoint + "/_localstack/health"); err == nil { //nolint:noctx // refused at once
+		_ = resp.Body.Close()
+		t.Error("the engine outlives its test")
+	}
+}
