@@ -86,6 +86,9 @@ var allowed = []struct{ pkg, imports string }{
 
 	// All of it, put together for functions and for local runs.
 	{"connector", "activity apiclient avatar blob budget catalog chain config connection delta fault gainsight hubspot job lease machine mail mapping meter oauth ootb person record run schedule secret serve staging step step/extract step/finish step/notify step/plan step/sweep step/transform step/upsert table token"},
+
+	// What people and programs reach.
+	{"console", "activity avatar budget catalog chain connection connector fault job mapping mapping/condition person record run schedule"},
 }
 
 // alone must import nothing of ours but each other, so that they cannot share a
