@@ -45,7 +45,8 @@ var allowed = []struct{ pkg, imports string }{
 	{"avatar", "fault table"},
 	{"mapping/condition", "fault record"},
 	{"mapping/lookup", "fault"},
-	{"mapping", "catalog fault mapping/condition mapping/lookup record"},
+	{"mapping/formula", "fault mapping/condition record"},
+	{"mapping", "catalog fault mapping/condition mapping/formula mapping/lookup record"},
 	{"schedule", "activity fault table"},
 	{"job", "activity catalog fault mapping record schedule table"},
 	{"person", "activity fault job mapping table"},
@@ -53,6 +54,7 @@ var allowed = []struct{ pkg, imports string }{
 	{"connection", "activity chain fault job schedule secret table token"},
 	{"ootb", "catalog chain connection fault job mapping record table"},
 	{"oauth", "connection fault secret table token"},
+	{"setting", "activity budget fault schedule secret table"},
 	{"config", "chain connection fault job mapping ootb person record schedule table"},
 
 	// What a run is made of.
@@ -85,9 +87,11 @@ var allowed = []struct{ pkg, imports string }{
 	{"serve", "blob fault secret table"},
 
 	// All of it, put together for functions and for local runs.
-	{"connector", "activity apiclient avatar blob budget catalog chain config connection delta fault gainsight hubspot job lease machine mail mapping meter oauth ootb person record run schedule secret serve staging step step/extract step/finish step/notify step/plan step/sweep step/transform step/upsert table token"},
+	{"connector", "activity apiclient avatar blob budget catalog chain config connection delta fault gainsight hubspot job lease machine mail mapping meter oauth ootb person record run schedule secret serve setting staging step step/extract step/finish step/notify step/plan step/sweep step/transform step/upsert table token"},
 
 	// What people and programs reach.
+	{"signin", "fault secret"},
+	{"admin", "activity avatar blob budget catalog chain connection connector delta fault gainsight hubspot job lease machine mapping mapping/lookup meter ootb person record run schedule setting staging step step/extract step/plan step/transform step/upsert table token"},
 	{"console", "activity avatar budget catalog chain connection connector fault job mapping mapping/condition person record run schedule"},
 }
 

@@ -27,6 +27,7 @@ import (
 	"hubspotconnector/internal/run"
 	"hubspotconnector/internal/schedule"
 	"hubspotconnector/internal/secret"
+	"hubspotconnector/internal/setting"
 	"hubspotconnector/internal/staging"
 	"hubspotconnector/internal/step/extract"
 	"hubspotconnector/internal/step/finish"
@@ -69,6 +70,7 @@ type Connector struct {
 	Activity    *activity.Store
 	Ready       *ootb.Creator
 	Config      *config.Files
+	Settings    *setting.Store
 	Runs        *run.Store
 	Staging     *staging.Store
 	Delta       *delta.Store

@@ -23,6 +23,7 @@ import (
 	"hubspotconnector/internal/person"
 	"hubspotconnector/internal/run"
 	"hubspotconnector/internal/schedule"
+	"hubspotconnector/internal/setting"
 	"hubspotconnector/internal/staging"
 	"hubspotconnector/internal/step/extract"
 	"hubspotconnector/internal/step/finish"
@@ -100,6 +101,7 @@ func budgets(l Limits, p Ports) map[string]map[string]*budget.Budget {
 // configuration builds the stores of what admins configure.
 func (c *Connector) configuration(p Ports, tokens *token.Store) {
 	c.Activity = &activity.Store{Table: p.Table, Now: p.Now, NewID: p.NewID}
+	c.Settings = &setting.Store{Table: p.Table, Sealer: p.Sealer, Activity: c.Activity, Now: p.Now}
 	c.Schedules = &schedule.Store{Table: p.Table, Activity: c.Activity}
 	c.Jobs = &job.Store{Table: p.Table, Activity: c.Activity, NewID: p.NewID, Check: c.checkJob}
 	c.Chains = &chain.Store{Table: p.Table, Activity: c.Activity, Jobs: c.Jobs, NewID: p.NewID}

@@ -1,0 +1,23 @@
+// Package admin is what people and programs do with the connector beyond storing
+// a job, chain or setting: start, stop and resume runs, see what happened, try a
+// job out, find a record. Console and API are two faces of it.
+package admin
+
+import (
+	"time"
+
+	"hubspotconnector/internal/connector"
+	"hubspotconnector/internal/fault"
+	"hubspotconnector/internal/machine"
+)
+
+// Service is the operations. The first three fields are required. It is used by
+// pointer and may be used at once.
+type Service struct {
+	Connector *connector.Connector
+	Machines  machine.Machines
+	NewID     func() string    // returns an id that was never returned before
+	Now       func() time.Time // nil = time.Now
+}
+
+var errNotYet = fault.New(fault.Internal, "not there yet")
