@@ -92,9 +92,20 @@ func (c *Client) Grant(ctx context.Context) (t token.Token, err error) {
 }
 
 func (c *Client) grantAny(ctx context.Context) (token.Token, error) {
-	form := apiclient.Request{Form: url.Values{"grant_type": {"client_credentials"}}}
-	t, err := c.grant(ctx, form)
-	if a, ok := errors.AsType[*answerError](err); ok && (a.status == http.StatusBadRequest || a.status == http.StatusUnsupportedMediaType) {
+	d, err := c.dialect(ctx)
+	if err != nil {
+		return token.Token{}, err
+	}
+	switch d.TokenBody {
+	case TokenJSON:
+		return c.grant(ctx, apiclient.Request{JSON: struct{}{}})
+	case TokenEmpty:
+		return c.grant(ctx, apiclient.Request{Header: http.Header{"Content-Type": {"application/json"}}})
+	case TokenForm:
+	}
+	t, err := c.grant(ctx, apiclient.Request{Form: url.Values{"grant_type": {"client_credentials"}}})
+	a, ok := errors.AsType[*answerError](err)
+	if d.TokenBody == "" && ok && (a.status == http.StatusBadRequest || a.status == http.StatusUnsupportedMediaType) {
 		// The form of the body is not documented, and some clients send none.
 		t, err = c.grant(ctx, apiclient.Request{JSON: struct{}{}})
 	}
@@ -104,7 +115,10 @@ func (c *Client) grantAny(ctx context.Context) (token.Token, error) {
 func (c *Client) grant(ctx context.Context, r apiclient.Request) (token.Token, error) {
 	pair := c.Config.ClientID + ":" + c.Config.ClientSecret.Expose()
 	r.Method, r.Path = http.MethodPost, "/v1/users/m2m/oauth/token"
-	r.Header = http.Header{"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte(pair))}}
+	if r.Header == nil {
+		r.Header = http.Header{}
+	}
+	r.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(pair)))
 	r.Budget, r.NoAuth, r.Repeat = BudgetCalls, true, true
 	var answer struct {
 		Access  string      `json:"access_token"`

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"hubspotconnector/internal/apiclient"
@@ -70,6 +71,11 @@ type Client struct {
 	API apiclient.Client
 	// Tokens is required without an access key.
 	Tokens Tokens
+	// Dialect returns how the organisation speaks; nil = the zero Dialect. It is
+	// asked for each call, so it should answer from memory.
+	Dialect func(ctx context.Context) (Dialect, error)
+
+	described sync.Map // :: object → the types of its fields
 }
 
 // Test proves that the credentials are taken and that data can be read. It costs
@@ -83,7 +89,22 @@ func (c *Client) Test(ctx context.Context) error {
 const gsid = "Gsid"
 
 // data is the path of an object's rows.
-func data(object string) string { return "/v1/data/objects/" + url.PathEscape(object) }
+func (d Dialect) data(object string) string {
+	return "/v1/data/objects/" + url.PathEscape(d.name(object))
+}
+
+// Probe sends a request with the organisation's credentials, once, and returns
+// its answer whatever it is. It takes one call from BudgetCalls. Errors are those
+// of apiclient.Client.Probe.
+func (c *Client) Probe(ctx context.Context, r apiclient.Request) (got apiclient.Answer, err error) {
+	err = c.set(ctx, func(c *Client) error {
+		api := c.api(false)
+		api.Auth, r.Budget = c.auth(), BudgetCalls
+		got, err = api.Probe(ctx, r)
+		return err
+	})
+	return got, err
+}
 
 // set runs work on the client of the organisation as it is set now. If the
 // credentials are refused, and others were set since, it runs again with those.
@@ -95,7 +116,7 @@ func (c *Client) set(ctx context.Context, work func(*Client) error) error {
 	if err != nil {
 		return err
 	}
-	now := &Client{Config: config, API: c.API, Tokens: c.Tokens}
+	now := &Client{Config: config, API: c.API, Tokens: c.Tokens, Dialect: c.Dialect}
 	refused := work(now)
 	if !isRefused(refused) {
 		return refused

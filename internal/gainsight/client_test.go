@@ -292,7 +292,7 @@ func TestAnswersAreClassified(t *testing.T) {
 			c, v := connect(t, func(int, *http.Request, string) (int, string) { return tc.status, tc.answer })
 			var err error
 			if tc.users {
-				err = c.SetUserStatus(t.Context(), []string{"1P01"}, true)
+				_, err = c.SetUserStatus(t.Context(), []string{"1P01"}, true)
 			} else {
 				err = c.Test(t.Context())
 			}

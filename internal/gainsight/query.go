@@ -76,14 +76,18 @@ func newQuery(sel []string, in *condition, after string, limit int) query {
 // Find returns the rows of object whose field has one of the values, each row
 // once, with the selected fields and Gsid. Values are string, json.Number, bool or
 // nil; a field that is null may be absent. Fifty values cost one call for each
-// 5,000 rows.
+// 5,000 rows. See Exact for how values are compared.
 func (c *Client) Find(ctx context.Context, object string, sel []string, field string, values []string) ([]map[string]any, error) {
 	var found []map[string]any
+	d, err := c.dialect(ctx)
+	if err != nil {
+		return nil, err
+	}
 	seen := map[string]bool{} // :: GSID; values that differ in case alone may find a row twice
-	for chunk := range slices.Chunk(values, chunkValues) {
+	for chunk := range slices.Chunk(values, d.inValues()) {
 		in := &condition{Name: field, Value: chunk, Operator: "IN"}
 		for after, full := "", true; full; {
-			rows, err := c.page(ctx, object, newQuery(sel, in, after, pageRows))
+			rows, err := c.page(ctx, d.name(object), newQuery(sel, in, after, d.pageRows()))
 			if err != nil {
 				return nil, fmt.Errorf("find rows of %s by %s: %w", object, field, err)
 			}
@@ -94,23 +98,42 @@ func (c *Client) Find(ctx context.Context, object string, sel []string, field st
 					found = append(found, row)
 				}
 			}
-			full = len(rows) >= pageRows
+			full = len(rows) >= d.pageRows()
 		}
 	}
 	return found, nil
 }
 
 // Scan returns up to limit rows (1 to 5,000) behind a GSID, in the order of GSIDs;
-// "" starts. Fewer rows than limit mean that there are no more. It costs one call.
+// "" starts. Fewer rows than limit mean that there are no more. It costs one call
+// for each Dialect.PageRows.
 func (c *Client) Scan(ctx context.Context, object string, sel []string, afterGSID string, limit int) ([]map[string]any, error) {
 	if limit < 1 || limit > pageRows {
 		return nil, fmt.Errorf("scan %s: a page of %d rows", object, limit)
 	}
-	rows, err := c.page(ctx, object, newQuery(sel, nil, afterGSID, limit))
+	d, err := c.dialect(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("scan %s: %w", object, err)
+		return nil, err
 	}
-	return rows, nil
+	var rows []map[string]any
+	for {
+		want := min(limit-len(rows), d.pageRows())
+		page, err := c.page(ctx, d.name(object), newQuery(sel, nil, afterGSID, want))
+		if err != nil {
+			return nil, fmt.Errorf("scan %s: %w", object, err)
+		}
+		rows = append(rows, page...)
+		if len(page) < want || len(rows) >= limit {
+			return rows, nil
+		}
+		afterGSID, _ = page[len(page)-1][gsid].(string)
+	}
+}
+
+// Exact reports whether Find tells upper case from lower case. It costs nothing.
+func (c *Client) Exact(ctx context.Context) (bool, error) {
+	d, err := c.dialect(ctx)
+	return d.Exact, err
 }
 
 // page sends one query. No rows is what Gainsight says in three ways; an answer

@@ -79,9 +79,16 @@ type meta struct {
 // Value of an option is its label, because labels are what is written. It costs
 // one call.
 func (c *Client) Schema(ctx context.Context, object string) (record.Schema, error) {
+	d, err := c.dialect(ctx)
+	if err != nil {
+		return record.Schema{}, err
+	}
 	var found described
 	r := apiclient.Request{Method: http.MethodGet, Path: metaPath + url.PathEscape(object) + "/describe?idd=true", Repeat: true}
-	err := c.call(ctx, r, func(e envelope) (err error) {
+	if d.DescribeByPost {
+		r.Method, r.Path, r.JSON = http.MethodPost, metaPath+"describe", describeBody(object)
+	}
+	err = c.call(ctx, r, func(e envelope) (err error) {
 		found, err = readDescribed(e.Data)
 		return err
 	})
@@ -114,6 +121,16 @@ func (c *Client) Schema(ctx context.Context, object string) (record.Schema, erro
 		schema.Fields = append(schema.Fields, field)
 	}
 	return schema, nil
+}
+
+// describeBody is the documented body; its booleans are strings.
+func describeBody(object string) map[string]any {
+	return map[string]any{
+		"objectNames": []string{object}, "includeChilds": "true", "childLevels": "0", "populatePickListOptions": "true",
+		"useCollectionId": "false", "removeDeleted": "false", "removeHidden": "false", "host": "MDA",
+		"sortFieldsByLabel": "true", "populateFieldId": "false", "honorUserContext": "true", "honorCustomLookup": "true",
+		"populateAutoSuggestDetails": "true", "externalContext": "false",
+	}
 }
 
 // readDescribed reads the one object of an answer, an array or the object itself.

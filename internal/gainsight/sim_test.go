@@ -145,8 +145,9 @@ func TestUsersOfAnOrganisationAreWritten(t *testing.T) {
 	if diff := cmp.Diff([]string{"", "GSOBJ_1011"}, codes(t, changed, err)); diff != "" {
 		t.Error(diff)
 	}
-	if err := c.SetUserStatus(ctx, []string{id}, false); err != nil {
-		t.Error(err)
+	status, err := c.SetUserStatus(ctx, []string{id, "1P01" + id[:32], created[2].GSID}, false)
+	if diff := cmp.Diff([]string{"", "GSOBJ_1011", ""}, codes(t, status, err)); diff != "" {
+		t.Error(diff)
 	}
 	row, _ := sim.Row("gsuser", id)
 	if row["Name"] != "Ann B." || row["IsActiveUser"] != false {
@@ -194,7 +195,7 @@ func TestUserCallsTakeFromBothBudgetsForEachTry(t *testing.T) {
 	if diff := cmp.Diff(map[string]int{"calls": 2, "users": 0}, used()); diff != "" {
 		t.Error(diff)
 	}
-	if err := c.SetUserStatus(t.Context(), []string{"1P01A"}, true); !fault.Is(err, fault.Reauthorize) {
+	if _, err := c.SetUserStatus(t.Context(), []string{"1P01A"}, true); !fault.Is(err, fault.Reauthorize) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(map[string]int{"calls": 4, "users": 2}, used()); diff != "" {
@@ -212,7 +213,7 @@ func TestARefusalOfTheUserQuotaHoldsBackUserCallsAlone(t *testing.T) {
 		return nil
 	})
 	for range 2 {
-		err := c.SetUserStatus(t.Context(), []string{"1P01A"}, true)
+		_, err := c.SetUserStatus(t.Context(), []string{"1P01A"}, true)
 		if want := noon().Truncate(time.Hour).Add(time.Hour); !fault.Is(err, fault.Throttled) || !fault.ResumeAt(err).Equal(want) {
 			t.Errorf("resume at %s, want %s: %v", fault.ResumeAt(err), want, err)
 		}

@@ -15,11 +15,14 @@ import (
 
 const usersPath = "/v1/users/services"
 
+// users is the object whose rows are users.
+const users = "gsuser"
+
 // CreateUsers creates users, at most 50, without telling them by mail. Results and
 // errors are those of Insert. Unlike other writes, one refused user does not keep
 // the others from being stored.
 func (c *Client) CreateUsers(ctx context.Context, rows []map[string]any) ([]record.Result, error) {
-	results, err := write(ctx, rows, func(ctx context.Context, rows []map[string]any, results []record.Result) error {
+	results, err := c.write(ctx, users, rows, func(ctx context.Context, _ Dialect, rows []map[string]any, results []record.Result) error {
 		r := apiclient.Request{Method: http.MethodPost, Path: usersPath + "?notify=false", JSON: body{rows}}
 		return c.sendUsers(ctx, r, rows, results, []string{"SFDCUserName", "Email"})
 	})
@@ -32,7 +35,7 @@ func (c *Client) CreateUsers(ctx context.Context, rows []map[string]any) ([]reco
 // UpdateUsers changes users by their Gsid, at most 50. Results and errors are those
 // of Insert. Twice is once.
 func (c *Client) UpdateUsers(ctx context.Context, rows []map[string]any) ([]record.Result, error) {
-	results, err := write(ctx, rows, func(ctx context.Context, rows []map[string]any, results []record.Result) error {
+	results, err := c.write(ctx, users, rows, func(ctx context.Context, _ Dialect, rows []map[string]any, results []record.Result) error {
 		r := apiclient.Request{Method: http.MethodPut, Path: usersPath + "?key=Gsid", JSON: body{rows}, Repeat: true}
 		err := c.sendUsers(ctx, r, rows, results, []string{gsid})
 		for i := range results {
@@ -48,31 +51,37 @@ func (c *Client) UpdateUsers(ctx context.Context, rows []map[string]any) ([]reco
 	return results, nil
 }
 
-// SetUserStatus activates or deactivates users, at most 50. If Gainsight refuses
-// one of them, the call is Invalid and none may be changed. Twice is once.
-func (c *Client) SetUserStatus(ctx context.Context, gsids []string, active bool) error {
-	if len(gsids) > maxRows {
-		return fmt.Errorf("set status of users: %d users in one write", len(gsids))
+// SetUserStatus activates or deactivates users, at most 50. It returns one result
+// per GSID, in order; a user that Gainsight refuses, because it is not there any
+// more, is a refusal. Errors are those of Insert. Twice is once.
+func (c *Client) SetUserStatus(ctx context.Context, gsids []string, active bool) ([]record.Result, error) {
+	rows := make([]map[string]any, len(gsids))
+	for i, id := range gsids {
+		rows[i] = map[string]any{gsid: id}
 	}
-	if len(gsids) == 0 {
-		return nil
-	}
-	r := apiclient.Request{
-		Method: http.MethodPut, Path: usersPath + "/status?status=" + strconv.FormatBool(active), JSON: gsids, Repeat: true,
-	}
-	err := c.callUsers(ctx, r, func(e envelope) error {
-		if len(e.details()) > 0 {
-			return c.fault(http.StatusOK, e, true)
+	results, err := c.write(ctx, users, rows, func(ctx context.Context, _ Dialect, rows []map[string]any, results []record.Result) error {
+		ids := idsOf(rows)
+		r := apiclient.Request{
+			Method: http.MethodPut, Path: usersPath + "/status?status=" + strconv.FormatBool(active), JSON: ids, Repeat: true,
+		}
+		err := c.callUsers(ctx, r, func(e envelope) error {
+			if len(e.details()) > 0 {
+				return c.fault(http.StatusOK, e, true)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for i := range results {
+			results[i] = record.Result{Done: true, GSID: ids[i]}
 		}
 		return nil
 	})
-	if a := refusedRows(err); a != nil {
-		err = fault.Wrap(a, fault.Invalid, "Gainsight refused to change the status of users (%s). Check there that they still exist.", a)
-	}
 	if err != nil {
-		return fmt.Errorf("set status of users: %w", err)
+		return results, fmt.Errorf("set status of users: %w", err)
 	}
-	return nil
+	return results, nil
 }
 
 // sendUsers sends users, of which some may be stored and others refused in one
@@ -94,7 +103,7 @@ func (c *Client) sendUsers(ctx context.Context, r apiclient.Request, rows []map[
 	}
 	if stored, readErr := readStored(a.data); readErr == nil && !match(stored, rows, results, keys) {
 		ids := slices.DeleteFunc(idsOf(stored), func(id string) bool { return id == "" })
-		found, findErr := c.Find(ctx, "gsuser", keys, gsid, ids)
+		found, findErr := c.Find(ctx, users, keys, gsid, ids)
 		switch {
 		case findErr != nil && refusedRows(findErr) == nil:
 			return findErr

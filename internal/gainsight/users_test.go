@@ -52,8 +52,9 @@ func TestUsersAreUpdatedByTheirGSID(t *testing.T) {
 func TestTheStatusOfUsersIsSetByGSIDs(t *testing.T) {
 	for _, active := range []bool{true, false} {
 		c, v := connect(t, answers(200, `{"result":true,"data":null}`))
-		if err := c.SetUserStatus(t.Context(), []string{"1P01A", "1P01B"}, active); err != nil {
-			t.Fatal(err)
+		got, err := c.SetUserStatus(t.Context(), []string{"1P01A", "1P01B"}, active)
+		if diff := cmp.Diff([]record.Result{{Done: true, GSID: "1P01A"}, {Done: true, GSID: "1P01B"}}, got); err != nil || diff != "" {
+			t.Errorf("%v\n%s", err, diff)
 		}
 		want := []sent{{fmt.Sprintf("PUT /v1/users/services/status?status=%t", active), `["1P01A","1P01B"]`}}
 		if diff := cmp.Diff(want, v.sent); diff != "" {
@@ -62,15 +63,31 @@ func TestTheStatusOfUsersIsSetByGSIDs(t *testing.T) {
 	}
 }
 
-func TestAStatusThatIsRefusedIsAnError(t *testing.T) {
-	for name, reply := range map[string]func(int, *http.Request, string) (int, string){
-		"with 400": answers(400, `{"result":false,"errorCode":"GU_2402","errorDesc":"canary-value","data":null}`),
-		"with 200": answers(200, `{"result":true,"data":{"errors":[{"errorMessage":"canary-value"}]}}`),
+func TestOnlyTheUserThatIsGoneIsRefusedANewStatus(t *testing.T) {
+	for name, reply := range map[string]func(string) (int, string){
+		"with 400": func(which string) (int, string) {
+			return 400, `{"result":false,"errorCode":"GU_2402","errorDesc":"Bulk update failed","data":{"errors":[` + which + `]}}`
+		},
+		"with 200": func(which string) (int, string) {
+			return 200, `{"result":true,"data":{"errors":[` + which + `]}}`
+		},
 	} {
-		c, v := connect(t, reply)
-		err := c.SetUserStatus(t.Context(), []string{"1P01A"}, false)
-		if !fault.Is(err, fault.Invalid) || len(v.sent) != 1 || strings.Contains(err.Error(), "canary") {
-			t.Errorf("%s: %d calls, %v", name, len(v.sent), err)
+		c, v := connect(t, func(_ int, _ *http.Request, body string) (int, string) {
+			if strings.Contains(body, "GONE") {
+				return reply(`{"errorMessage":"No entity","errorCode":"GSOBJ_1011"}`)
+			}
+			return 200, `{"result":true,"data":null}`
+		})
+		got, err := c.SetUserStatus(t.Context(), []string{"A", "B", "GONE", "C"}, false)
+		want := []record.Result{
+			{Done: true, GSID: "A"}, {Done: true, GSID: "B"},
+			{Done: true, Refusal: &record.Refusal{Code: "GSOBJ_1011", Message: "No entity"}}, {Done: true, GSID: "C"},
+		}
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("%s: %v\n%s", name, err, diff)
+		}
+		if len(v.sent) != 4 { // all, the first half, GONE, C
+			t.Errorf("%s: %d calls, want 4", name, len(v.sent))
 		}
 	}
 }

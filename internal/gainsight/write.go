@@ -21,8 +21,8 @@ const maxRows = 50
 // row that is not Done may be stored all the same if the error is Transient. No
 // insert is sent twice.
 func (c *Client) Insert(ctx context.Context, object string, rows []map[string]any) ([]record.Result, error) {
-	results, err := write(ctx, rows, func(ctx context.Context, rows []map[string]any, results []record.Result) error {
-		r := apiclient.Request{Method: http.MethodPost, Path: data(object), JSON: body{rows}}
+	results, err := c.write(ctx, object, rows, func(ctx context.Context, d Dialect, rows []map[string]any, results []record.Result) error {
+		r := apiclient.Request{Method: http.MethodPost, Path: d.data(object), JSON: body{rows}}
 		return c.sendRows(ctx, object, r, results)
 	})
 	if err != nil {
@@ -36,8 +36,8 @@ func (c *Client) Insert(ctx context.Context, object string, rows []map[string]an
 // row that is not there any more is refused with the code GSOBJ_1011. Updating
 // twice is updating once.
 func (c *Client) Update(ctx context.Context, object string, rows []map[string]any) ([]record.Result, error) {
-	results, err := write(ctx, rows, func(ctx context.Context, rows []map[string]any, results []record.Result) error {
-		r := apiclient.Request{Method: http.MethodPut, Path: data(object) + "?keys=Gsid", JSON: body{rows}, Repeat: true}
+	results, err := c.write(ctx, object, rows, func(ctx context.Context, d Dialect, rows []map[string]any, results []record.Result) error {
+		r := apiclient.Request{Method: http.MethodPut, Path: d.data(object) + "?keys=Gsid", JSON: body{rows}, Repeat: true}
 		if err := c.sendRows(ctx, object, r, results); err != nil {
 			return err
 		}
@@ -118,8 +118,8 @@ func readStored(raw json.RawMessage) ([]map[string]any, error) {
 // refused, the others are not Done and the error's answer is refused.
 type send func(ctx context.Context, rows []map[string]any, results []record.Result) error
 
-// write sends rows and finds those that are refused.
-func write(ctx context.Context, rows []map[string]any, send send) ([]record.Result, error) {
+// write sends rows of object and finds those that are refused.
+func (c *Client) write(ctx context.Context, object string, rows []map[string]any, to func(context.Context, Dialect, []map[string]any, []record.Result) error) ([]record.Result, error) {
 	if len(rows) > maxRows {
 		return nil, fmt.Errorf("%d rows in one write", len(rows))
 	}
@@ -127,7 +127,16 @@ func write(ctx context.Context, rows []map[string]any, send send) ([]record.Resu
 	if len(rows) == 0 {
 		return results, nil
 	}
-	_, err := bisect(ctx, rows, results, false, send)
+	d, err := c.dialect(ctx)
+	if err != nil {
+		return results, err
+	}
+	if rows, err = c.spell(ctx, object, rows); err != nil {
+		return results, err
+	}
+	_, err = bisect(ctx, rows, results, false, func(ctx context.Context, rows []map[string]any, results []record.Result) error {
+		return to(ctx, d, rows, results)
+	})
 	return results, err
 }
 

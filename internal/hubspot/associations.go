@@ -56,12 +56,19 @@ type associationPage struct {
 // associate adds the association fields to the page's records. Search returns no
 // associations and lists return them without labels, so all come from here.
 func (c *Client) associate(ctx context.Context, connection string, q record.Query, page *record.Page) error {
+	if len(q.Associations) == 0 {
+		return nil
+	}
+	d, err := c.dialect(ctx)
+	if err != nil {
+		return err
+	}
 	read := map[string]map[string][]link{} // :: object → record id → its links
 	for _, a := range q.Associations {
 		if _, done := read[a.Object]; done || len(page.Records) == 0 {
 			continue
 		}
-		r := &associationReader{client: c, connection: connection, from: q.Object, to: a.Object}
+		r := &associationReader{client: c, connection: connection, from: q.Object, to: a.Object, silent: d.SilentlyEmpty}
 		links, err := r.all(ctx, ids(page.Records))
 		if err != nil {
 			return fmt.Errorf("read associations with %s: %w", a.Object, err)
@@ -110,6 +117,7 @@ type associationReader struct {
 	client     *Client
 	connection string
 	from, to   string
+	silent     bool // records without associations are left out of an answer
 	links      map[string][]link
 	gone       map[string]bool // :: record id
 	// settled are the records that the last answer speaks of.
@@ -174,7 +182,7 @@ func (r *associationReader) batch(ctx context.Context, inputs []input) (more []i
 		more = append(more, input{ID: id, After: next})
 	}
 	for _, in := range inputs {
-		if !r.settled[in.ID] && !r.nameless {
+		if !r.settled[in.ID] && !r.nameless && !r.silent {
 			return nil, fault.New(fault.Transient, "HubSpot did not say which records %s is associated with.", in.ID)
 		}
 	}

@@ -59,6 +59,9 @@ type Client struct {
 	API apiclient.Client
 	// Tokens is needed by the calls that take a connection.
 	Tokens Tokens
+	// Dialect returns how HubSpot speaks; nil = the zero Dialect. It is asked for
+	// each page, so it should answer from memory.
+	Dialect func(ctx context.Context) (Dialect, error)
 }
 
 // vendor names HubSpot in messages and in what is counted.
@@ -83,6 +86,18 @@ func (c *Client) do(ctx context.Context, connection string, r apiclient.Request)
 	}
 	return api.Do(ctx, r)
 }
+
+// Probe sends a request with the connection's token, once, and returns its answer
+// whatever it is. Errors are those of apiclient.Client.Probe. The path may be made
+// by Path.
+func (c *Client) Probe(ctx context.Context, connection string, r apiclient.Request) (apiclient.Answer, error) {
+	api := c.api()
+	api.Auth = bearer{tokens: c.Tokens, connection: connection}
+	return api.Probe(ctx, r)
+}
+
+// Path fills the API version into a path with one %s: "/crm/objects/%s/0-1".
+func (c *Client) Path(format string) string { return c.path(format) }
 
 func (c *Client) api() apiclient.Client {
 	api := c.API

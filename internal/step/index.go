@@ -15,11 +15,25 @@ import (
 // Invalid; an error never means that there are no rows (Guarantee 6).
 type Reader interface {
 	// Find returns the rows of object whose field has one of the values, with the
-	// selected fields.
+	// selected fields. Exact says how values are compared.
 	Find(ctx context.Context, object string, sel []string, field string, values []string) ([]map[string]any, error)
 	// Scan returns up to limit rows behind a GSID, in the order of GSIDs.
 	Scan(ctx context.Context, object string, sel []string, afterGSID string, limit int) ([]map[string]any, error)
+	// Exact reports whether Find tells upper case from lower case.
+	Exact(ctx context.Context) (bool, error)
 }
+
+// Whole reports whether only all rows of an object tell which of them have one of
+// the values. An index compares without case; where the target does not, asking it
+// for a value with letters finds less than that.
+func Whole(ctx context.Context, target Reader, values []string) (bool, error) {
+	if !slices.ContainsFunc(values, hasCase) {
+		return false, nil
+	}
+	return target.Exact(ctx)
+}
+
+func hasCase(s string) bool { return strings.ToLower(s) != strings.ToUpper(s) }
 
 // pageRows is the most rows that one read of Gainsight returns (its read API,
 // November 2026).

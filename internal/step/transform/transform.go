@@ -6,6 +6,7 @@ package transform
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -240,12 +241,12 @@ func (w *work) index(ctx context.Context, i int, wanted map[string]bool) (finder
 		return x, err
 	}
 	x = lookup.NewIndex(fields)
-	if len(wanted) <= limit {
-		values := make([]string, 0, len(wanted))
-		for value := range wanted {
-			values = append(values, value)
-		}
-		slices.Sort(values)
+	values := slices.Sorted(maps.Keys(wanted))
+	whole, err := step.Whole(ctx, w.Target, values)
+	if err != nil {
+		return nil, err
+	}
+	if len(wanted) <= limit && !whole {
 		return x, step.FillKeys(ctx, w.Target, x, d.Object, fields, values)
 	}
 	if err := step.Fill(ctx, w.Target, x, d.Object, fields); err != nil {

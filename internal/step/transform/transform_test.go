@@ -31,6 +31,7 @@ type reader struct {
 	rows  []map[string]any // of every object, by GSID
 	calls []string
 	fail  func(call int) error // nil = none
+	exact bool                 // Find says that it tells upper from lower case, which it does
 }
 
 func (r *reader) call(what string) error {
@@ -40,6 +41,8 @@ func (r *reader) call(what string) error {
 	}
 	return nil
 }
+
+func (r *reader) Exact(context.Context) (bool, error) { return r.exact, nil }
 
 func (r *reader) Find(_ context.Context, object string, sel []string, field string, values []string) ([]map[string]any, error) {
 	if len(values) == 0 || !slices.IsSorted(values) || len(slices.Compact(slices.Clone(values))) != len(values) || !slices.Contains(sel, "Gsid") || !slices.Contains(sel, field) {
@@ -268,6 +271,32 @@ func TestAnIndexIsAskedForWhatIsFewAndReadWholeForWhatIsMany(t *testing.T) {
 				w.stage(part+1, records...)
 				w.part(part+1, 1)
 				w.want(part+1, 1, want...)
+			}
+			w.wantCalls(tt.calls...)
+		})
+	}
+}
+
+// Where the target tells upper from lower case, asking for a key with letters
+// finds less than an index holds.
+func TestAnExactTargetIsReadWholeForKeysWithLetters(t *testing.T) {
+	for _, tt := range []struct {
+		name, key, stored string
+		calls             []string
+	}{
+		{"letters", "acme", "ACME", []string{`scan company after ""`}},
+		{"digits", "42", "42", []string{"find company by HS_ID 1", "find company by HS_ID 1"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg := config()
+			cfg.Derived = cfg.Derived[:1]
+			w := newWorld(t, cfg)
+			w.reader.exact = true
+			w.reader.rows = []map[string]any{company("C1", tt.stored, "de")}
+			for part := 1; part <= 2; part++ {
+				w.stage(part, contact("1", "a@x", tt.key, "de", ""))
+				w.part(part, 1)
+				w.want(part, 1, "1 row C1 <nil> []")
 			}
 			w.wantCalls(tt.calls...)
 		})

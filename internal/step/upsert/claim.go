@@ -198,7 +198,11 @@ type finder struct {
 // results in the items' order. Items that were tried before are looked up
 // afresh, whatever index there is.
 func (w *work) existing(ctx context.Context, object string, key []string, items []*item) ([]lookup.Result, error) {
-	f, err := w.finder(ctx, object, key)
+	whole, err := w.whole(ctx, object, key, items)
+	if err != nil {
+		return nil, err
+	}
+	f, err := w.finder(ctx, object, key, whole)
 	if err != nil {
 		return nil, err
 	}
@@ -210,7 +214,12 @@ func (w *work) existing(ctx context.Context, object string, key []string, items 
 			asked[strings.ToLower(strings.TrimSpace(values[0]))] = true
 		}
 	}
-	if err := step.FillKeys(ctx, w.Target, fresh, object, key, sorted(asked)); err != nil {
+	if whole && len(asked) > 0 {
+		err = step.Fill(ctx, w.Target, fresh, object, key)
+	} else {
+		err = step.FillKeys(ctx, w.Target, fresh, object, key, sorted(asked))
+	}
+	if err != nil {
 		return nil, err
 	}
 	found := make([]lookup.Result, len(items))
@@ -227,11 +236,27 @@ func (w *work) existing(ctx context.Context, object string, key []string, items 
 	return found, nil
 }
 
+// whole reports whether asking for the items' values would miss rows. Persons with
+// one resolution key are matched by the target itself, so a miss there only takes
+// a known person for a new one.
+func (w *work) whole(ctx context.Context, object string, key []string, items []*item) (bool, error) {
+	if object == "person" && len(w.identifiers()) == 1 {
+		return false, nil
+	}
+	var first []string
+	for _, it := range items {
+		if values := w.values(it.row(), key); values != nil {
+			first = append(first, values[0])
+		}
+	}
+	return step.Whole(ctx, w.Target, first)
+}
+
 // finder returns the finder of a key: with the index of the whole object if the
-// run is large, built once per run.
-func (w *work) finder(ctx context.Context, object string, key []string) (*finder, error) {
+// run is large or the index is needed, built once per run.
+func (w *work) finder(ctx context.Context, object string, key []string, whole bool) (*finder, error) {
 	name := "target-" + strings.Join(key, "-")
-	if f := w.indexes[name]; f != nil {
+	if f := w.indexes[name]; f != nil && (f.index != nil || !whole) {
 		return f, nil
 	}
 	f := &finder{key: key}
@@ -244,7 +269,7 @@ func (w *work) finder(ctx context.Context, object string, key []string) (*finder
 	if from == 0 {
 		from = 2000
 	}
-	if ext.Count < from || w.run.Mode != run.ModeFull {
+	if !whole && (ext.Count < from || w.run.Mode != run.ModeFull) {
 		return f, nil
 	}
 	x, err := w.Staging.Index(ctx, w.run.ID, name)

@@ -72,6 +72,28 @@ func TestOnlyWhatWeFilledIsCleared(t *testing.T) {
 	}
 }
 
+// Where the target tells upper from lower case, asking for a key with letters
+// would miss rows, and a second one would appear.
+func TestARowThatDiffersInCaseAloneIsFoundInAnExactTarget(t *testing.T) {
+	for _, tt := range []struct {
+		name, key, stored string
+		calls             []string
+	}{
+		{"letters", "Acme", "ACME", []string{"scan company", "update company 1"}},
+		{"digits", "42", "42", []string{"find company 1", "update company 1"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, companies())
+			w.target.exact = true
+			w.target.add("company", "G1", map[string]any{"HS_ID": tt.stored})
+			w.begin(entry("1", map[string]any{"HS_ID": tt.key, "Name": "a"}))
+			w.part()
+			w.wantCalls(tt.calls...)
+			w.want(run.Counts{Updated: 1})
+		})
+	}
+}
+
 func TestALargeFullRunReadsTheTargetOnce(t *testing.T) {
 	w := newWorld(t, companies())
 	w.mode, w.IndexFrom = run.ModeFull, 100

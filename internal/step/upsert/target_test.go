@@ -35,6 +35,7 @@ type target struct {
 	// answers, if set, changes the results of a write that worked.
 	answers  func([]record.Result) []record.Result
 	inactive []string // GSIDs of users
+	exact    bool     // Find says that it tells upper from lower case, which it does
 }
 
 // unique :: object → the field of which no two rows may have one value
@@ -101,6 +102,8 @@ func (f *target) selected(row map[string]any, sel []string) map[string]any {
 	}
 	return out
 }
+
+func (f *target) Exact(context.Context) (bool, error) { return f.exact, nil }
 
 func (f *target) Find(_ context.Context, object string, sel []string, field string, values []string) ([]map[string]any, error) {
 	if len(values) == 0 || !slices.IsSorted(values) || !slices.Contains(sel, "Gsid") {
@@ -217,13 +220,24 @@ func (f *target) UpdateUsers(_ context.Context, rows []map[string]any) ([]record
 	return f.write("update", "gsuser", rows, func(row map[string]any) record.Result { return f.update("gsuser", row) })
 }
 
-func (f *target) SetUserStatus(_ context.Context, gsids []string, active bool) error {
+func (f *target) SetUserStatus(_ context.Context, gsids []string, active bool) ([]record.Result, error) {
 	f.checkBatch("SetUserStatus", len(gsids))
+	results := make([]record.Result, len(gsids))
 	arrives, err := f.call(fmt.Sprintf("status %v %d", active, len(gsids)))
-	if arrives && !active {
-		f.inactive = append(f.inactive, gsids...)
+	for i, gsid := range gsids {
+		switch {
+		case !arrives:
+		case f.rows["gsuser"][gsid] == nil:
+			results[i] = record.Result{Done: true, Refusal: &record.Refusal{Code: "GSOBJ_1011"}}
+		default:
+			results[i] = record.Result{Done: true, GSID: gsid}
+			f.inactive = append(f.inactive, gsid)
+		}
 	}
-	return err
+	if err != nil {
+		return make([]record.Result, len(gsids)), err
+	}
+	return results, nil
 }
 
 func (f *target) PutPerson(_ context.Context, person map[string]any) (record.Result, error) {

@@ -41,7 +41,7 @@ type Target interface {
 	CreateUsers(ctx context.Context, rows []map[string]any) ([]record.Result, error)
 	UpdateUsers(ctx context.Context, rows []map[string]any) ([]record.Result, error)
 	// SetUserStatus activates or deactivates users, at most 50.
-	SetUserStatus(ctx context.Context, gsids []string, active bool) error
+	SetUserStatus(ctx context.Context, gsids []string, active bool) ([]record.Result, error)
 }
 
 // Upserter delivers parts. All fields but the last are required.

@@ -49,11 +49,7 @@ func (w *work) writeUsers(ctx context.Context, items []*item) error {
 		return err
 	}
 	for _, it := range vanished {
-		it.deny(record.Reject{
-			Code:   record.NoMatch,
-			Reason: "The user that this owner is linked to does not exist in Gainsight any more.",
-			Fix:    "Open Users > Avatars, type HubSpot, and associate the owner with another user.",
-		})
+		it.deny(noUser())
 	}
 	return w.insert(ctx, create, w.createUsers)
 }
@@ -78,18 +74,39 @@ func (w *work) leavers(ctx context.Context, items []*item) (stay []*item, err er
 	if len(leave) == 0 {
 		return stay, nil
 	}
-	outcome := run.Unchanged
-	if w.plan.Job.Options.DeactivateLeavers {
-		if err := w.Target.SetUserStatus(ctx, gsids, false); err != nil {
-			return nil, err
+	if !w.plan.Job.Options.DeactivateLeavers {
+		for _, it := range leave {
+			w.delivered(it, run.Unchanged, it.gsid, it.was.Filled)
+			it.changed = false
 		}
-		outcome = run.Updated
+		return stay, nil
 	}
-	for _, it := range leave {
-		w.delivered(it, outcome, it.gsid, it.was.Filled)
-		it.changed = outcome != run.Unchanged
+	results, err := w.Target.SetUserStatus(ctx, gsids, false)
+	for i, res := range results {
+		switch it := leave[i]; {
+		case !res.Done: // err says why
+		case res.Refusal != nil && res.Refusal.Code == gone:
+			it.deny(noUser())
+		case res.Refusal != nil:
+			it.deny(record.Reject{
+				Code:   record.RefusedByTarget,
+				Reason: "Gainsight refused to deactivate the user.",
+				Fix:    "Deactivate the user in Gainsight by hand, or associate the owner with another user in Users > Avatars, type HubSpot.",
+			})
+		default:
+			w.delivered(it, run.Updated, it.gsid, it.was.Filled)
+			it.changed = true
+		}
 	}
-	return stay, nil
+	return stay, err
+}
+
+func noUser() record.Reject {
+	return record.Reject{
+		Code:   record.NoMatch,
+		Reason: "The user that this owner is linked to does not exist in Gainsight any more.",
+		Fix:    "Open Users > Avatars, type HubSpot, and associate the owner with another user.",
+	}
 }
 
 // updateUsers sends users without their identifiers where those are what they

@@ -163,6 +163,25 @@ func TestLeavers(t *testing.T) {
 	}
 }
 
+func TestALeaverWhoseUserIsGoneIsRejectedAlone(t *testing.T) {
+	j := users()
+	j.Options.DeactivateLeavers = true
+	w := newWorld(t, j)
+	w.target.add("gsuser", "U1", map[string]any{"SFDCUserName": "ann@us.example"})
+	if err := w.Avatars.Put(t.Context(), "c1", avatar.Avatar{Owner: "2", UserGSID: "GONE", By: "admin"}); err != nil {
+		t.Fatal(err)
+	}
+	w.begin(archived(owner("1", "ann@us.example")), archived(owner("2", "bob@us.example")))
+	w.part()
+	w.want(run.Counts{Updated: 1, Rejected: 1})
+	if r := w.wantReject("2", record.NoMatch); !strings.Contains(r.Fix, "Users > Avatars") {
+		t.Errorf("fix %q", r.Fix)
+	}
+	if diff := cmp.Diff([]string{"U1"}, w.target.inactive); diff != "" {
+		t.Errorf("deactivated (-want +got):\n%s", diff)
+	}
+}
+
 // A link is stored with the print of its owner, whatever becomes of the others.
 func TestALinkIsStoredThoughALaterCallFails(t *testing.T) {
 	w := newWorld(t, users())
