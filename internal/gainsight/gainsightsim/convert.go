@@ -75,12 +75,14 @@ func (s *Sim) convert(f *field, v any) (value, *refusal) {
 		}
 		return boolValue(b), nil
 	case "DATE":
-		return convertTime(f, v, "GSOBJ_1006", time.DateOnly)
+		return convertTime(f, v, "GSOBJ_1006", s.switches.DateForm, map[string]string{"day": time.DateOnly})
 	case "DATETIME":
 		// With milliseconds and offset; Z as an offset [assumed].
-		return convertTime(f, v, "GSOBJ_1005", "2006-01-02T15:04:05.000Z0700", "2006-01-02T15:04:05.000Z07:00")
+		return convertTime(f, v, "GSOBJ_1005", s.switches.DateTimeForm, map[string]string{
+			"offset": "2006-01-02T15:04:05.000Z0700", "colon": "2006-01-02T15:04:05.000Z07:00",
+		})
 	case "MULTISELECTDROPDOWNLIST":
-		return convertItems(f, v)
+		return s.convertItems(f, v)
 	}
 	t, ok := v.(string)
 	if !ok {
@@ -103,13 +105,17 @@ func convertNumber(f *field, v any) (value, *refusal) {
 	return value{}, invalidOther(f, v, "Failed to parse value as "+strings.ToLower(f.DataType)+".")
 }
 
-func convertTime(f *field, v any, code string, layouts ...string) (value, *refusal) {
+// convertTime takes milliseconds (the form "epoch"), or text in one of the
+// layouts, which have names; only, if not "", is the one form that is taken.
+func convertTime(f *field, v any, code, only string, layouts map[string]string) (value, *refusal) {
 	switch v := v.(type) {
 	case float64:
-		return numberValue(v), nil
+		if only == "" || only == "epoch" {
+			return numberValue(v), nil
+		}
 	case string:
-		for _, layout := range layouts {
-			if t, err := time.Parse(layout, v); err == nil {
+		for name, layout := range layouts {
+			if t, err := time.Parse(layout, v); err == nil && (only == "" || only == name) {
 				return numberValue(float64(t.UnixMilli())), nil
 			}
 		}
@@ -164,12 +170,18 @@ func convertItem(f *field, t string) (value, *refusal) {
 }
 
 // convertItems takes several items as an array, or joined with ";" [assumed].
-func convertItems(f *field, v any) (value, *refusal) {
+func (s *Sim) convertItems(f *field, v any) (value, *refusal) {
 	var labels []any
 	switch v := v.(type) {
 	case []any:
+		if s.switches.ItemsForm == "joined" {
+			return value{}, invalidType(f, v)
+		}
 		labels = v
 	case string:
+		if s.switches.ItemsForm == "list" { // then it is one item
+			return convertItem(f, v)
+		}
 		for label := range strings.SplitSeq(v, ";") {
 			labels = append(labels, label)
 		}

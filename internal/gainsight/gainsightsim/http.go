@@ -124,6 +124,9 @@ func (rt *route) admit(c *call) answer {
 			return c.gateway(http.StatusForbidden, "GS_APIG_2402", "IP Address does not lie in range of whitelisted ips")
 		}
 	}
+	if s.switches.BearerRefused && rt.class != "token" && rt.quota == sync100 && c.Header.Get("accesskey") == "" {
+		return c.fail(http.StatusBadRequest, "GSOBJ_1024", "Invalid authorization headers", nil)
+	}
 	if !s.take(rt.quota) {
 		s.throttled++ // the status and the text are [assumed]; there is no Retry-After [assumed]
 		return c.gateway(http.StatusTooManyRequests, "GS_APIG_2404", "API rate limit exceeded")
@@ -236,9 +239,21 @@ func (c *call) read(into any) *refusal {
 	return nil
 }
 
-// object returns the object that the call's path names, in any case.
+// object returns the object that the call's path names, in any case unless a
+// switch says otherwise.
 func (s *Sim) object(c *call) (*object, *refusal) {
-	if o := s.objects[strings.ToLower(c.PathValue("object"))]; o != nil {
+	name := c.PathValue("object")
+	o := s.objects[strings.ToLower(name)]
+	if s.switches.ExactNames && o != nil {
+		want := o.name
+		if want == "company" {
+			want = "Company"
+		}
+		if name != want {
+			o = nil
+		}
+	}
+	if o != nil {
 		return o, nil
 	}
 	return nil, &refusal{code: "GSOBJ_1023", message: "Requested object not found."} // the code is [assumed]

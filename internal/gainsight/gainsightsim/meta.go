@@ -14,11 +14,8 @@ func (s *Sim) token(c *call) answer {
 	if !basic || err != nil || s.client[0] == "" || string(plain) != s.client[0]+":"+s.client[1] {
 		return c.gateway(http.StatusUnauthorized, "GS_APIG_2401", "Unauthorized")
 	}
-	if strings.HasPrefix(c.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
-		form, err := url.ParseQuery(string(c.body))
-		if err != nil || form.Get("grant_type") != "client_credentials" {
-			return c.gateway(http.StatusBadRequest, "GS_APIG_2400", "Bad Request") // code [assumed]
-		}
+	if !s.tokenBody(c) {
+		return c.gateway(http.StatusBadRequest, "GS_APIG_2400", "Bad Request") // code [assumed]
 	}
 	access := strings.ReplaceAll(s.uuid()+s.uuid(), "-", "")
 	s.tokens[access] = s.now().Add(s.life)
@@ -27,6 +24,22 @@ func (s *Sim) token(c *call) answer {
 		TokenType   string `json:"token_type"`
 		ExpiresIn   int    `json:"expires_in"`
 	}{access, "Bearer", int(s.life.Seconds())})
+}
+
+// tokenBody reports whether a token call has a body that is taken.
+func (s *Sim) tokenBody(c *call) bool {
+	body := "json"
+	switch {
+	case strings.HasPrefix(c.Header.Get("Content-Type"), "application/x-www-form-urlencoded"):
+		form, err := url.ParseQuery(string(c.body))
+		if err != nil || form.Get("grant_type") != "client_credentials" {
+			return false
+		}
+		body = "form"
+	case len(c.body) == 0:
+		body = "empty"
+	}
+	return s.switches.TokenBody == "" || s.switches.TokenBody == body
 }
 
 // metadata is the envelope of metadata answers.
@@ -137,6 +150,9 @@ type optionAnswer struct {
 
 // describeOne answers one object; picklist items only if idd asks for them.
 func (s *Sim) describeOne(c *call) answer {
+	if s.switches.DescribeByPost {
+		return c.gateway(http.StatusNotFound, "GS_APIG_1000", "Not Found")
+	}
 	return s.describe(c, []string{c.PathValue("object")}, c.URL.Query().Get("idd") == "true")
 }
 

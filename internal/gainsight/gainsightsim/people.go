@@ -42,8 +42,14 @@ func (s *Sim) putPerson(c *call) answer {
 	for i, link := range links {
 		linked[i] = map[string]any{"Gsid": s.link(gsid, link), "Company_ID": companies[i]["Company_ID"]}
 	}
+	if s.switches.PeopleReplace {
+		s.unlink(gsid, links)
+	}
 	// The answer's shape is [assumed].
 	a := c.ok(map[string]any{"Gsid": gsid, "Email": body["Email"], "companies": linked})
+	if s.switches.PeopleSilent {
+		a = c.ok(nil)
+	}
 	a.object, a.committed = persons.name, 1
 	s.written["company_person"] += len(links)
 	return a
@@ -110,6 +116,18 @@ func (s *Sim) link(person string, ch change) string {
 		}
 	}
 	return s.add(o, ch)
+}
+
+// unlink removes the company persons of a person that are not among the links.
+func (s *Sim) unlink(person string, links []change) {
+	o := s.must("company_person")
+	company := o.byName["Company_ID"].num
+	for _, slot := range o.find(o.byName["Person_ID"].num, false, textValue(person)) {
+		at := valueOf(o.rows[slot], company)
+		if !slices.ContainsFunc(links, func(ch change) bool { return cells(ch.cells).get(company) == at }) {
+			o.remove(slot)
+		}
+	}
 }
 
 // checkPeople checks fields under the codes of the People API: the first that is

@@ -104,7 +104,7 @@ type sorting struct {
 func (s *Sim) plan(o *object, q queryBody) (*plan, *refusal) {
 	p := &plan{object: o, limit: defaultLimit, offset: q.Offset, fold: s.switches.FoldCase}
 	if q.Limit != nil {
-		p.limit = min(*q.Limit, maxRows) // more is cut [assumed]
+		p.limit = min(*q.Limit, or(s.switches.MaxRows, maxRows)) // more is cut [assumed]
 	}
 	if p.limit <= 0 || p.offset < 0 {
 		return nil, malformed("Invalid limit or offset")

@@ -57,6 +57,19 @@ type Switches struct {
 	FlatErrors   bool // "errors": [{"errors": [...]}] instead of [[{...}]]
 	IPDenied     bool // every call with credentials is refused for its address
 	FoldCase     bool // texts are compared without case in queries, keys and lookups
+
+	TokenBody      string // the body that a token call must have: form, json ({}) or empty; "" = any
+	BearerRefused  bool   // metadata and data calls take the access key alone
+	DescribeByPost bool   // the call that describes one object is not served
+	ExactNames     bool   // in paths of rows, company is called Company, and case counts
+	MaxRows        int    // of a read, more are cut off without a word; 0 = 5,000
+	MaxIn          int    // values of an IN; 0 = any number
+	DateTimeForm   string // the form a DATETIME must be written in: offset (+0000), colon (+00:00) or epoch; "" = any
+	DateForm       string // the form a DATE must be written in: day or epoch; "" = any
+	ItemsForm      string // the form of several items: list or joined; "" = both
+	ClearAbsent    bool   // an update clears the fields that a record lacks
+	PeopleReplace  bool   // a people call removes the associations that it does not name
+	PeopleSilent   bool   // the answer to a people call has no data
 }
 
 // Fault is what goes wrong with one call.

@@ -57,6 +57,9 @@ func (s *Sim) conditions(o *object, w *where) ([][]condition, *refusal) {
 		if n != len(raw.Value) && n > 0 || n < 0 && len(raw.Value) == 0 {
 			return nil, malformed("Invalid number of values for operator %s", raw.Operator)
 		}
+		if most := s.switches.MaxIn; most > 0 && len(raw.Value) > most { // the code is [assumed]
+			return nil, malformed("Too many values for operator %s", raw.Operator)
+		}
 		if n == 0 {
 			raw.Value = nil
 		}

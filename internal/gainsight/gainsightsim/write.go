@@ -165,6 +165,11 @@ func (s *Sim) updateRows(c *call) answer {
 	if len(wrong) > 0 {
 		return s.rejected(c, wrong)
 	}
+	if s.switches.ClearAbsent {
+		for i, record := range body.Records {
+			changes[i].cells = append(changes[i].cells, o.absent(record)...)
+		}
+	}
 	for i, record := range body.Records {
 		if changes[i].slots = o.match(keys, record, s.switches.FoldCase); len(changes[i].slots) == 0 {
 			return c.refuse(noEntity())
@@ -180,6 +185,19 @@ func (s *Sim) updateRows(c *call) answer {
 		}
 	}
 	return c.written(o, records)
+}
+
+// absent clears each field that a record lacks and that may be null.
+func (o *object) absent(record map[string]any) (clear []cell) {
+	for _, f := range o.fields {
+		if f == nil || f.ReadOnly || !f.Nillable {
+			continue
+		}
+		if _, given := record[f.Name]; !given {
+			clear = append(clear, cell{f.num, value{}})
+		}
+	}
+	return clear
 }
 
 func noEntity() *refusal {

@@ -391,6 +391,8 @@ func (c *call) associations() answer {
 		switch {
 		case !ok:
 			return c.badCursor("cursor", string(input.After))
+		case len(to) == 0 && c.sim.o.SilentLinks:
+			continue
 		case len(to) == 0:
 			problems = append(problems, pr.problem(string(input.ID), "crm.associations.NO_ASSOCIATIONS_FOUND",
 				"No "+pr.to.singular+" is associated with "+pr.from.singular+" %s."))

@@ -185,14 +185,21 @@ func (c *call) list() answer {
 	}
 	archived := query.Get("archived") == "true"
 	out := append(make([]byte, 0, 1024+limit*(300+40*len(pl.columns))), `{"results":[`...)
-	shown := 0
+	shown, last := 0, int64(0)
+	if c.sim.o.AfterExclusive && from > 0 {
+		from++
+	}
 	for i := t.position(from); i < len(t.all); i++ {
 		rec := t.all[i]
 		if archived && (rec.archived == 0 || rec.purged || rec.into != 0) || !archived && !rec.live() {
 			continue
 		}
 		if shown == limit {
-			after := strconv.FormatInt(rec.id, 10)
+			next := rec.id
+			if c.sim.o.AfterExclusive {
+				next = last
+			}
+			after := strconv.FormatInt(next, 10)
 			out = append(out, `],"paging":{"next":{"after":"`+after+`","link":`...)
 			out = quote(out, c.here(map[string]string{"after": after}))
 			return raw(http.StatusOK, append(out, `}}}`...))
@@ -201,7 +208,7 @@ func (c *call) list() answer {
 			out = append(out, ',')
 		}
 		out = pl.append(out, c, rec, rec.version)
-		shown++
+		shown, last = shown+1, rec.id
 	}
 	return raw(http.StatusOK, append(out, `]}`...))
 }

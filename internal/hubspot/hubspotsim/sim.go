@@ -43,7 +43,13 @@ type Options struct {
 	RetryAfter    bool // 429 answers carry Retry-After, in seconds
 	EmptyText     bool // a cleared value reads "" instead of null
 	StringIDs     bool // toObjectId of an association is a string
-	WholeBody     bool // search counts its 3,000 characters over the whole body
+	// AfterExclusive makes a list's cursor the id of the last record shown instead
+	// of the next one.
+	AfterExclusive bool
+	// SilentLinks leaves records without associations out of a batch without
+	// naming them, in a plain 200.
+	SilentLinks bool
+	WholeBody   bool // search counts its 3,000 characters over the whole body
 	// Disorder shuffles every n-th page of search and puts a record into it
 	// that lies outside of what was asked for. 0 = never.
 	Disorder int
