@@ -8,6 +8,7 @@
 package setting
 
 import (
+	"context"
 	"time"
 
 	"hubspotconnector/internal/activity"
@@ -24,6 +25,9 @@ type Store struct {
 	Sealer   secret.Sealer
 	Activity *activity.Store
 	Now      func() time.Time // nil = time.Now
+	// Forget is called once the destination has changed, so that no token of the
+	// former one is used; nil = there is none.
+	Forget func(ctx context.Context) error
 
 	cache cache
 }
@@ -57,13 +61,15 @@ type Notifications struct {
 	// Threshold is the share of rejected records, 0 to 1, from which a Partial
 	// Success is told; 0 = always.
 	Threshold float64 `json:"threshold,omitempty"`
-	// WebhookURL gets each message as JSON that Slack understands; "" = none.
-	WebhookURL string `json:"webhookUrl,omitempty"`
-	// Secret signs what the webhook gets; it is never read back. "" in a Put
-	// keeps the stored one.
+	// WebhookHost is where messages go as JSON that Slack understands, as it may
+	// be shown: such a URL is itself a secret. "" = no webhook.
+	WebhookHost string `json:"webhookHost,omitempty"`
+	// WebhookURL is the whole URL. In a Put, "" keeps the stored one if WebhookHost
+	// is the stored one's, and means no webhook without a WebhookHost.
+	WebhookURL secret.Text `json:"-"`
+	// Secret signs what the webhook gets. In a Put, "" keeps the stored one as long
+	// as the host stays.
 	Secret secret.Text `json:"-"`
-	// HasSecret tells that one is stored.
-	HasSecret bool `json:"hasSecret,omitempty"`
 
 	Version int64 `json:"-"`
 }

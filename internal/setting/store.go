@@ -2,70 +2,131 @@ package setting
 
 import (
 	"context"
+	"fmt"
 
+	"hubspotconnector/internal/activity"
 	"hubspotconnector/internal/fault"
+	"hubspotconnector/internal/table"
 )
 
-type cache struct{}
+// The sort keys of the settings, and what people call them.
+const (
+	destination   = "destination"
+	notifications = "notifications"
+	limits        = "limits"
+	retention     = "retention"
+	recipients    = "recipients#" // and the owner
+)
 
-var errNotYet = fault.New(fault.Internal, "not there yet")
-
-// Destination returns the stored destination with its secrets, or
-// fault.NotFound. It is for the client alone. What another process stored is
-// seen within 10 seconds.
-func (s *Store) Destination(ctx context.Context) (Destination, error) {
-	return Destination{}, errNotYet
+var names = map[string]string{ // :: sort key → name in the activity
+	destination: "Gainsight destination", notifications: "Notifications", limits: "Limits", retention: "Retention",
 }
 
-// Tenant returns what may be shown of the destination; the zero Tenant if none
-// is stored.
-func (s *Store) Tenant(ctx context.Context) (Tenant, error) { return Tenant{}, errNotYet }
+func key(sort string) table.Key { return table.Key{Partition: "SETTING", Sort: sort} }
 
-// PutDestination stores the destination. A secret that is empty keeps the stored
-// one if the URL and the client stay; an access key replaces the client, and the
-// other way round. It is fault.Invalid if it is not complete, and fault.Conflict
-// if what is stored has another Version.
-func (s *Store) PutDestination(ctx context.Context, d Destination, by string) (Tenant, error) {
-	return Tenant{}, errNotYet
+// load reads a setting into v and returns its version; 0 and v untouched if it is
+// not stored.
+func (s *Store) load(ctx context.Context, sort string, v any) (int64, error) {
+	version, err := table.Load(ctx, s.Table, key(sort), v)
+	if fault.Is(err, fault.NotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read setting %s: %w", sort, err)
+	}
+	return version, nil
 }
 
-// Notifications returns what is stored; the zero Notifications if nothing is.
-func (s *Store) Notifications(ctx context.Context) (Notifications, error) {
-	return Notifications{}, errNotYet
+// change is what a write does to a setting.
+type change struct {
+	sort, name    string
+	version       int64 // of what is replaced; 0 = there must be none
+	stored        any   // nil = it is removed
+	before, after any   // as the activity shows them; nil = nothing
+	by            string
 }
 
-// PutNotifications stores them: fault.Invalid names every wrong address,
-// fault.Conflict says that they changed since they were read.
-func (s *Store) PutNotifications(ctx context.Context, n Notifications, by string) (Notifications, error) {
-	return n, errNotYet
+// save stores a setting with its activity.
+func (s *Store) save(ctx context.Context, c change) error {
+	u := activity.Update{By: c.by, What: "setting", ID: c.sort, Name: c.name, Type: activity.Created}
+	op := table.Op{Verb: table.Put, If: table.Absent()}
+	if c.version > 0 {
+		u.Type, u.Before, op.If = activity.Edited, activity.JSON(c.before), table.VersionIs(c.version)
+	}
+	if c.stored == nil {
+		u.Type, op.Verb, op.Item = activity.Deleted, table.Delete, table.Item{Key: key(c.sort)}
+	} else {
+		u.After, op.Item = activity.JSON(c.after), table.New(key(c.sort), c.stored)
+	}
+	err := s.Table.Write(ctx, []table.Op{op, s.Activity.UpdateOp(u)})
+	if fault.Is(err, fault.Conflict) {
+		return fault.Wrap(err, fault.Conflict, "Somebody else changed this setting meanwhile. Reload it, and make your change again.")
+	}
+	if err != nil {
+		return fmt.Errorf("save setting %s: %w", c.sort, err)
+	}
+	return nil
 }
 
-// Recipients returns the lists of a job or chain, or fault.NotFound if it has
-// none of its own.
-func (s *Store) Recipients(ctx context.Context, o Owner) (Recipients, error) {
-	return Recipients{}, errNotYet
+// stale is the error of an edit that began with another version.
+func stale(stored, given int64) error {
+	if stored == given {
+		return nil
+	}
+	return fault.New(fault.Conflict, "Somebody else changed this setting meanwhile. Reload it, and make your change again.")
 }
-
-// PutRecipients stores the lists of a job or chain, likewise.
-func (s *Store) PutRecipients(ctx context.Context, o Owner, r Recipients, by string) (Recipients, error) {
-	return r, errNotYet
-}
-
-// DropRecipients gives the job or chain the lists of the deployment again.
-func (s *Store) DropRecipients(ctx context.Context, o Owner, by string) error { return errNotYet }
 
 // Limits returns what is stored; the zero Limits if nothing is.
-func (s *Store) Limits(ctx context.Context) (Limits, error) { return Limits{}, errNotYet }
+func (s *Store) Limits(ctx context.Context) (l Limits, err error) {
+	l.Version, err = s.load(ctx, limits, &l)
+	return l, err
+}
 
-// PutLimits stores them, likewise. They hold from the next minute on.
+// PutLimits stores them; fault.Invalid names every one that cannot be, and
+// fault.Conflict says that they changed since they were read. They hold from the
+// next minute on.
 func (s *Store) PutLimits(ctx context.Context, l Limits, by string) (Limits, error) {
-	return l, errNotYet
+	l.Gainsight.Fixed, l.GainsightDay.Fixed = l.Gainsight.Calls > 0, l.GainsightDay.Calls > 0
+	l.HubSpot.Fixed, l.HubSpotSearch.Fixed = false, false
+	if err := l.check(); err != nil {
+		return l, err
+	}
+	old, err := s.Limits(ctx)
+	if err != nil {
+		return l, err
+	}
+	if err := stale(old.Version, l.Version); err != nil {
+		return l, err
+	}
+	err = s.save(ctx, change{sort: limits, name: names[limits], version: l.Version, stored: l, before: old, after: l, by: by})
+	if err == nil {
+		l.Version++
+	}
+	return l, err
 }
 
 // Retention returns what is stored, or DefaultRetention.
-func (s *Store) Retention(ctx context.Context) (Retention, error) { return DefaultRetention, errNotYet }
+func (s *Store) Retention(ctx context.Context) (r Retention, err error) {
+	r = DefaultRetention
+	r.Version, err = s.load(ctx, retention, &r)
+	return r, err
+}
 
 // PutRetention stores it, likewise.
 func (s *Store) PutRetention(ctx context.Context, r Retention, by string) (Retention, error) {
-	return r, errNotYet
+	if err := r.check(); err != nil {
+		return r, err
+	}
+	old, err := s.Retention(ctx)
+	if err != nil {
+		return r, err
+	}
+	if err := stale(old.Version, r.Version); err != nil {
+		return r, err
+	}
+	err = s.save(ctx, change{sort: retention, name: names[retention], version: r.Version, stored: r, before: old, after: r, by: by})
+	if err == nil {
+		r.Version++
+	}
+	return r, err
 }
