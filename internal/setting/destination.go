@@ -147,11 +147,6 @@ func (s *Store) PutDestination(ctx context.Context, d Destination, by string) (T
 	if err != nil {
 		return old, err
 	}
-	if s.Forget != nil {
-		if err := s.Forget(ctx); err != nil {
-			return doc.Tenant, fmt.Errorf("forget the token of the former destination: %w", err)
-		}
-	}
 	return doc.Tenant, nil
 }
 

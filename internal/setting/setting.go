@@ -8,7 +8,6 @@
 package setting
 
 import (
-	"context"
 	"time"
 
 	"hubspotconnector/internal/activity"
@@ -25,9 +24,6 @@ type Store struct {
 	Sealer   secret.Sealer
 	Activity *activity.Store
 	Now      func() time.Time // nil = time.Now
-	// Forget is called once the destination has changed, so that no token of the
-	// former one is used; nil = there is none.
-	Forget func(ctx context.Context) error
 
 	cache cache
 }
