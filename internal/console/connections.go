@@ -2,12 +2,11 @@ package console
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
+	"hubspotconnector/internal/admin"
 	"hubspotconnector/internal/connection"
-	"hubspotconnector/internal/connector"
 	"hubspotconnector/internal/fault"
 )
 
@@ -23,6 +22,7 @@ func (c *console) connectionRoutes() {
 	c.change("POST /connections/{id}/revoke", c.revoke)
 	c.change("GET /connections/{id}/delete", c.askDeleteConnection)
 	c.change("POST /connections/{id}/delete", c.deleteConnection)
+	c.look("GET /connections/{id}/test", c.testConnection)
 	c.look("GET /oauth/callback", c.callback)
 }
 
@@ -46,54 +46,23 @@ func (q *request) connectionRow(cn connection.Connection) connectionRow {
 	return row
 }
 
-// quota is how much of a call quota is used.
-type quota struct {
-	Name    string
-	Windows []quotaWindow
-}
-
-type quotaWindow struct {
-	Used, Calls, Percent int
-	Per                  string
-}
-
-// quotas are the call quotas of both vendors.
-func (q *request) quotas() ([]quota, error) {
-	var all []quota
-	for _, vendor := range []string{connector.HubSpot, connector.Gainsight} {
-		budgets := q.c.Connector.Budgets[vendor]
-		for _, name := range slices.Sorted(maps.Keys(budgets)) {
-			used, err := budgets[name].Usage(q.ctx())
-			if err != nil {
-				return nil, err
-			}
-			one := quota{Name: vendor + " " + name}
-			for _, u := range used {
-				one.Windows = append(one.Windows, quotaWindow{u.Calls, u.Window.Calls, 100 * u.Calls / max(1, u.Window.Calls), per(u.Per)})
-			}
-			all = append(all, one)
-		}
-	}
-	return all, nil
-}
-
 type connectionsPage struct {
 	Rows   []connectionRow
 	Full   bool // no other connection is possible
-	Quotas []quota
+	Quotas []admin.Quota
 }
 
 func (c *console) connections(q *request) error {
-	list, err := c.Connector.Connections.List(q.ctx())
+	list, err := c.Connections.List(q.ctx())
 	if err != nil {
 		return err
 	}
-	body := connectionsPage{Full: len(list) >= max(1, c.Connector.Connections.Limit)}
+	body := connectionsPage{Full: len(list) >= max(1, c.Connections.Limit)}
 	for _, cn := range list {
 		body.Rows = append(body.Rows, q.connectionRow(cn))
 	}
 	if len(list) > 0 {
-		if body.Quotas, err = q.quotas(); err != nil {
+		if body.Quotas, err = c.admin.Quotas(q.ctx()); err != nil {
 			return err
 		}
 	}
@@ -114,7 +83,7 @@ func (c *console) createConnection(q *request) error {
 	if err != nil {
 		return err
 	}
-	cn, err := c.Connector.Connections.Create(q.ctx(), form.Get("name"), q.who.Name)
+	cn, err := c.Connections.Create(q.ctx(), form.Get("name"), q.by())
 	if fault.Is(err, fault.Invalid) {
 		return q.showStatus(422, "connection-new", "Create Connection", nameForm{Name: form.Get("name"), Wrong: fault.MessageOf(err)})
 	}
@@ -126,7 +95,7 @@ func (c *console) createConnection(q *request) error {
 
 // toHubSpot leads to HubSpot's page, from which HubSpot leads back.
 func (c *console) toHubSpot(q *request, id string) error {
-	address, err := c.Connector.Flow.Begin(q.ctx(), id, q.who.Name)
+	address, err := c.Flow.Begin(q.ctx(), id, q.by())
 	if err != nil {
 		return err
 	}
@@ -139,12 +108,12 @@ func (c *console) authorize(q *request) error { return c.toHubSpot(q, q.id()) }
 // site may learn it.
 func (c *console) callback(q *request) error {
 	q.w.Header().Set("Referrer-Policy", "no-referrer")
-	cn, err := c.Connector.Flow.Callback(q.ctx(), q.query("code"), q.query("state"), q.query("error"))
+	cn, err := c.Flow.Callback(q.ctx(), q.query("code"), q.query("state"), q.query("error"))
 	if cn.ID == "" {
 		return err
 	}
 	if err != nil { // authorized, but its jobs could not be made
-		c.Log.ErrorContext(q.ctx(), "connection not equipped", "connection", cn.ID, "error", err.Error())
+		c.log.ErrorContext(q.ctx(), "connection not equipped", "connection", cn.ID, "error", err.Error())
 		return q.to("/connections/"+cn.ID, "half-authorized")
 	}
 	return q.to("/connections/"+cn.ID, "authorized")
@@ -166,7 +135,7 @@ type grant struct {
 }
 
 func (c *console) connection(q *request) error {
-	cn, err := c.Connector.Connections.Get(q.ctx(), q.id())
+	cn, err := c.Connections.Get(q.ctx(), q.id())
 	if err != nil {
 		return err
 	}
@@ -178,7 +147,7 @@ func (c *console) connection(q *request) error {
 }
 
 func (c *console) editConnection(q *request) error {
-	cn, err := c.Connector.Connections.Get(q.ctx(), q.id())
+	cn, err := c.Connections.Get(q.ctx(), q.id())
 	if err != nil {
 		return err
 	}
@@ -190,7 +159,7 @@ func (c *console) renameConnection(q *request) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.Connector.Connections.Rename(q.ctx(), q.id(), form.Get("name"), q.who.Name)
+	_, err = c.Connections.Rename(q.ctx(), q.id(), form.Get("name"), q.by())
 	if fault.Is(err, fault.Invalid) {
 		return q.showStatus(422, "connection-edit", "Edit connection", nameForm{ID: q.id(), Name: form.Get("name"), Wrong: fault.MessageOf(err)})
 	}
@@ -202,64 +171,45 @@ func (c *console) renameConnection(q *request) error {
 
 // confirm asks before something that cannot be undone.
 type confirm struct {
-	Heading  string
-	Effects  []string // what happens, one sentence each
-	Action   string   // where the answer goes
-	Button   string
-	Back     string
-	Named    []named // what is reached
-	Of       string  // what those are
-	Refusal  string  // why it is not possible; "" = it is
-	NamePath string  // where those have their pages
+	Heading string
+	Effects []string // what happens, one sentence each
+	Action  string   // where the answer goes
+	Button  string
+	Back    string
+	Refusal string // why it is not possible; "" = it is
 }
 
 func (c *console) askRevoke(q *request) error {
-	cn, err := c.Connector.Connections.Get(q.ctx(), q.id())
+	cn, err := c.Connections.Get(q.ctx(), q.id())
 	if err != nil {
 		return err
 	}
-	jobs, _, err := c.reach(q, cn.ID)
+	effects, err := c.admin.Consequences(q.ctx(), cn.ID, true)
 	if err != nil {
 		return err
 	}
 	return q.show("confirm", "Revoke "+cn.Name, confirm{
-		Heading: fmt.Sprintf("Revoke %q?", cn.Name), Button: "Revoke", Action: "/connections/" + cn.ID + "/revoke", Back: "/connections",
-		Effects: []string{
-			"The permission is withdrawn: our access is revoked at HubSpot and deleted here.",
-			"Its jobs then do not work: their runs fail at once, and nothing is called.",
-			"Jobs, chains, schedules and history stay. Re-Authorize makes all of them work again.",
-		},
-		Named: jobs, Of: counted(len(jobs), "job") + " stop working", NamePath: "/jobs/",
+		Heading: fmt.Sprintf("Revoke %q?", cn.Name), Effects: effects, Button: "Revoke", Action: "/connections/" + cn.ID + "/revoke", Back: "/connections",
 	})
 }
 
 func (c *console) revoke(q *request) error {
-	if _, err := c.Connector.Connections.Revoke(q.ctx(), q.id(), q.who.Name); err != nil {
+	if _, err := c.Connections.Revoke(q.ctx(), q.id(), q.by()); err != nil {
 		return err
 	}
 	return q.to("/connections", "revoked")
 }
 
 func (c *console) askDeleteConnection(q *request) error {
-	cn, err := c.Connector.Connections.Get(q.ctx(), q.id())
+	cn, err := c.Connections.Get(q.ctx(), q.id())
 	if err != nil {
 		return err
 	}
-	jobs, chains, err := c.reach(q, cn.ID)
-	if err != nil {
+	ask := confirm{Heading: fmt.Sprintf("Delete %q?", cn.Name), Button: "Delete permanently", Action: "/connections/" + cn.ID + "/delete", Back: "/connections"}
+	if ask.Effects, err = c.admin.Consequences(q.ctx(), cn.ID, false); err != nil {
 		return err
 	}
-	ask := confirm{
-		Heading: fmt.Sprintf("Delete %q?", cn.Name), Button: "Delete permanently", Action: "/connections/" + cn.ID + "/delete", Back: "/connections",
-		Effects: []string{
-			"This cannot be undone.",
-			"The permission is withdrawn: our access is revoked at HubSpot and deleted here.",
-			fmt.Sprintf("%s and %s are deleted with their schedules.", counted(len(jobs), "job"), counted(len(chains), "chain")),
-			"What was written to Gainsight stays there, and the history stays under Activity.",
-		},
-		Named: append(slices.Clone(jobs), chains...), Of: "These are deleted",
-	}
-	if running, err := c.Connector.Connections.Running(q.ctx(), cn.ID); err != nil {
+	if running, err := c.Connections.Running(q.ctx(), cn.ID); err != nil {
 		return err
 	} else if running {
 		ask.Refusal = "A run of this connection is active. Wait for its end or stop it under Activity, then delete the connection."
@@ -267,8 +217,32 @@ func (c *console) askDeleteConnection(q *request) error {
 	return q.show("confirm", "Delete "+cn.Name, ask)
 }
 
+// testPage is what a test of one side found.
+type testPage struct {
+	Heading, Again, Back string
+	Lines                []admin.TestLine
+	OK                   bool
+}
+
+func newTestPage(heading, again, back string, lines []admin.TestLine) testPage {
+	ok := !slices.ContainsFunc(lines, func(l admin.TestLine) bool { return !l.OK })
+	return testPage{Heading: heading, Again: again, Back: back, Lines: lines, OK: ok}
+}
+
+func (c *console) testConnection(q *request) error {
+	cn, err := c.Connections.Get(q.ctx(), q.id())
+	if err != nil {
+		return err
+	}
+	lines, err := c.admin.TestConnection(q.ctx(), cn.ID)
+	if err != nil {
+		return err
+	}
+	return q.show("test", "Test of "+cn.Name, newTestPage("Test of "+cn.Name, q.r.URL.Path, "/connections/"+cn.ID, lines))
+}
+
 func (c *console) deleteConnection(q *request) error {
-	if err := c.Connector.Connections.Delete(q.ctx(), q.id(), q.who.Name); err != nil {
+	if err := c.Connections.Delete(q.ctx(), q.id(), q.by()); err != nil {
 		return err
 	}
 	return q.to("/connections", "deleted")
@@ -277,7 +251,7 @@ func (c *console) deleteConnection(q *request) error {
 // reach returns the jobs of a connection, and the chains that have none but
 // those.
 func (c *console) reach(q *request, id string) (jobs, chains []named, err error) {
-	all, err := c.Connector.Jobs.List(q.ctx())
+	all, err := c.Jobs.List(q.ctx())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -288,7 +262,7 @@ func (c *console) reach(q *request, id string) (jobs, chains []named, err error)
 			jobs = append(jobs, named{j.ID, j.Name})
 		}
 	}
-	every, err := c.Connector.Chains.List(q.ctx())
+	every, err := c.Chains.List(q.ctx())
 	if err != nil {
 		return nil, nil, err
 	}

@@ -15,44 +15,41 @@ import (
 	"net/url"
 	"time"
 
+	"hubspotconnector/internal/admin"
 	"hubspotconnector/internal/connector"
+	"hubspotconnector/internal/signin"
 )
 
 // maxBody bounds a form: 200 mappings with every choice take about 150 KB.
 const maxBody = 4 << 20
 
-// Person is who is signed in.
-type Person struct {
-	Name  string // as it stands in the activity
-	Admin bool   // may change things
-}
-
-// Options are what New needs. Connector, Who and Log are required.
+// Options are what New needs. Admin and Log are required.
 type Options struct {
-	Connector *connector.Connector
-	// Who tells who sent the request; ok is false for somebody who has not signed in.
-	Who func(r *http.Request) (p Person, ok bool)
-	// SignIn is where people are led who have not signed in.
-	SignIn string
-	Log    *slog.Logger
-	Now    func() time.Time // nil = time.Now
+	Admin *admin.Service
+	Log   *slog.Logger
+	Now   func() time.Time // nil = time.Now
 }
 
 // console serves the pages.
 type console struct {
-	Options
+	*connector.Connector
+	admin *admin.Service
+	log   *slog.Logger
+	now   func() time.Time
 	pages map[string]*template.Template // :: name of the page → its templates
 	mux   *http.ServeMux
 	csp   string
 }
 
-// New returns the console. It panics if a template cannot be parsed, which is a
-// bug that every test meets.
+// New returns the console. Who is signed in stands in the context of a request
+// (signin.Door.Identify); somebody who is not is led to /signin. It panics if a
+// template cannot be parsed, which is a bug that every test meets.
 func New(o Options) http.Handler {
-	if o.Now == nil {
-		o.Now = time.Now
+	c := &console{Connector: o.Admin.Connector, admin: o.Admin, log: o.Log, now: o.Now, pages: parsePages(), mux: http.NewServeMux()}
+	if c.now == nil {
+		c.now = time.Now
 	}
-	c := &console{Options: o, pages: parsePages(), mux: http.NewServeMux(), csp: policy(o.Connector.HubSpot.Config.AppURL)}
+	c.csp = policy(c.HubSpot.Config.AppURL)
 	c.routes()
 	return c
 }
@@ -86,6 +83,8 @@ func (c *console) routes() {
 	c.mux.HandleFunc("GET /static/{name}", serveStatic)
 	c.look("GET /{$}", func(q *request) error { return q.to("/connections", "") })
 	c.connectionRoutes()
+	c.jobRoutes()
+	c.activityRoutes()
 	c.look("/", func(*request) error { return errNoPage })
 }
 
@@ -100,11 +99,11 @@ func (c *console) handle(pattern string, h handler, admin bool) {
 		q := &request{c: c, w: w, r: r, zone: zoneOf(r)}
 		w.Header().Set("Cache-Control", "no-store")
 		var ok bool
-		if q.who, ok = c.Who(r); !ok {
+		if q.who, ok = signin.PersonOf(r.Context()); !ok {
 			q.signIn()
 			return
 		}
-		if admin && !q.who.Admin {
+		if admin && !q.admin() {
 			q.fail(errViewer)
 			return
 		}

@@ -44,15 +44,15 @@ type failure struct {
 func (q *request) fail(err error) {
 	f := explain(err)
 	if f.Status == http.StatusInternalServerError {
-		f.Reference = strconv.FormatInt(q.c.Now().UnixMilli(), 36)
-		q.c.Log.ErrorContext(q.ctx(), "page failed", "reference", f.Reference, "method", q.r.Method, "route", q.r.Pattern, "error", err.Error())
+		f.Reference = strconv.FormatInt(q.c.now().UnixMilli(), 36)
+		q.c.log.ErrorContext(q.ctx(), "page failed", "reference", f.Reference, "method", q.r.Method, "route", q.r.Pattern, "error", err.Error())
 	}
 	if at := fault.ResumeAt(err); !at.IsZero() {
-		wait := max(1, int(at.Sub(q.c.Now())/time.Second))
+		wait := max(1, int(at.Sub(q.c.now())/time.Second))
 		q.w.Header().Set("Retry-After", strconv.Itoa(wait))
 	}
 	if err := q.showStatus(f.Status, "error", f.Heading, f); err != nil {
-		q.c.Log.ErrorContext(q.ctx(), "error page failed", "error", err.Error())
+		q.c.log.ErrorContext(q.ctx(), "error page failed", "error", err.Error())
 		http.Error(q.w, f.Message, f.Status)
 	}
 }

@@ -38,7 +38,7 @@ func navOf(p string) string {
 // parts, and its own file.
 func parsePages() map[string]*template.Template {
 	shared := template.Must(template.New("").Funcs(template.FuncMap{
-		"number": number, "counted": counted, "slug": slug, "navigation": navigation, "words": words, "dict": dict, "took": took,
+		"number": number, "counted": counted, "slug": slug, "navigation": navigation, "words": words, "dict": dict, "took": took, "per": per,
 		"add": func(a, b int) int { return a + b },
 	}).ParseFS(files, "templates/layout.html", "templates/part-*.html"))
 	names, err := fs.Glob(files, "templates/page-*.html")

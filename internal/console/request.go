@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"hubspotconnector/internal/signin"
 )
 
 // request is one request and its answer.
@@ -14,13 +16,19 @@ type request struct {
 	c    *console
 	w    http.ResponseWriter
 	r    *http.Request
-	who  Person
+	who  signin.Person
 	zone *time.Location
 }
 
 func (q *request) ctx() context.Context     { return q.r.Context() }
 func (q *request) id() string               { return q.r.PathValue("id") }
 func (q *request) query(name string) string { return strings.TrimSpace(q.r.URL.Query().Get(name)) }
+
+// admin reports whether the person may change things.
+func (q *request) admin() bool { return q.who.Role == signin.Admin }
+
+// by names the person in the activity.
+func (q *request) by() string { return q.who.ID }
 
 // form returns the fields of the form, or why it cannot be read.
 func (q *request) form() (url.Values, error) {
@@ -37,7 +45,8 @@ func (q *request) fragment() bool { return q.r.Header.Get("X-Fragment") != "" }
 type page struct {
 	Title  string
 	Nav    string // the link that is current
-	Who    Person
+	Who    signin.Person
+	Admin  bool // whether Who may change things
 	Zone   string
 	Notice notice
 	Path   string // of this page, for the way back
@@ -52,7 +61,7 @@ func (q *request) show(name, title string, body any) error {
 
 func (q *request) showStatus(status int, name, title string, body any) error {
 	p := page{
-		Title: title, Nav: navOf(q.r.URL.Path), Who: q.who, Zone: q.zone.String(), Path: q.r.URL.RequestURI(),
+		Title: title, Nav: navOf(q.r.URL.Path), Who: q.who, Admin: q.admin(), Zone: q.zone.String(), Path: q.r.URL.RequestURI(),
 		Static: staticPath, Body: body,
 	}
 	p.Notice = q.takeNotice()
@@ -90,5 +99,5 @@ func (q *request) signIn() {
 	if q.r.Method == http.MethodGet {
 		back = q.r.URL.RequestURI()
 	}
-	http.Redirect(q.w, q.r, q.c.SignIn+"?"+url.Values{"return": {back}}.Encode(), http.StatusSeeOther)
+	http.Redirect(q.w, q.r, "/signin?"+url.Values{"return": {back}}.Encode(), http.StatusSeeOther)
 }
