@@ -2,16 +2,16 @@
 package main
 
 import (
-	"hubspotconnector/internal/connector"
+	"hubspotconnector/internal/deployed"
 	"hubspotconnector/internal/serve"
 )
 
 func main() { serve.Run("finish", build) }
 
-func build(app *serve.App) (any, error) {
-	c, err := connector.Deployed(app)
+func build(app *serve.App) (serve.Handler, error) {
+	c, err := deployed.Connector(app)
 	if err != nil {
 		return nil, err
 	}
-	return serve.Task(app.Log, c.Finish.Close), nil
+	return c.Tasks(app.Log)[app.Name], nil
 }

@@ -3,16 +3,16 @@
 package main
 
 import (
-	"hubspotconnector/internal/connector"
+	"hubspotconnector/internal/deployed"
 	"hubspotconnector/internal/serve"
 )
 
 func main() { serve.Run("oauthcallback", build) }
 
-func build(app *serve.App) (any, error) {
-	c, err := connector.Deployed(app)
+func build(app *serve.App) (serve.Handler, error) {
+	c, err := deployed.Connector(app)
 	if err != nil {
 		return nil, err
 	}
-	return serve.HTTP(c.Flow), nil
+	return serve.HTTP(app.Log, c.Flow), nil
 }

@@ -3,22 +3,16 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
-
-	"hubspotconnector/internal/connector"
+	"hubspotconnector/internal/deployed"
 	"hubspotconnector/internal/serve"
-	"hubspotconnector/internal/step/sweep"
 )
 
 func main() { serve.Run("sweep", build) }
 
-func build(app *serve.App) (any, error) {
-	c, err := connector.Deployed(app)
+func build(app *serve.App) (serve.Handler, error) {
+	c, err := deployed.Connector(app)
 	if err != nil {
 		return nil, err
 	}
-	return serve.Task(app.Log, func(ctx context.Context, _ json.RawMessage) (sweep.Output, error) {
-		return c.Sweep.All(ctx) // whatever the event says, all open rounds are looked at
-	}), nil
+	return c.Tasks(app.Log)[app.Name], nil
 }

@@ -21,6 +21,7 @@ import (
 	"hubspotconnector/internal/job"
 	"hubspotconnector/internal/machine"
 	"hubspotconnector/internal/mail"
+	"hubspotconnector/internal/metric"
 	"hubspotconnector/internal/oauth"
 	"hubspotconnector/internal/ootb"
 	"hubspotconnector/internal/person"
@@ -40,14 +41,20 @@ import (
 	"hubspotconnector/internal/token"
 )
 
-// Ports are what the connector works on. All fields but HTTP, Now and Sleep are
-// required; Machines only for Sweep.
+// Ports are what the connector works on. The first three and NewID are
+// required; Sender only for Notify, and Machines for Sweep.
 type Ports struct {
 	Table    table.Table
 	Bucket   blob.Bucket
 	Sealer   secret.Sealer
 	Sender   mail.Sender
 	Machines machine.Machines
+	// Secret returns a secret that the operator stores, by one of the Secret names;
+	// "" if there is none. It may answer from a copy of a few minutes' age unless
+	// fresh is asked for. nil = secrets are those of the Settings.
+	Secret func(ctx context.Context, name string, fresh bool) (secret.Text, error)
+	// Metrics takes what is measured; nil = nobody.
+	Metrics metric.Sink
 	// HubSpotHTTP and GainsightHTTP send; nil = Go's default transport.
 	HubSpotHTTP, GainsightHTTP *http.Client
 	Now                        func() time.Time                                 // nil = time.Now
@@ -56,6 +63,13 @@ type Ports struct {
 	// PartSize is the records of a part; 0 = 5,000.
 	PartSize int
 }
+
+// The names of secrets in Ports.Secret.
+const (
+	SecretHubSpotClient   = "hubspotClientSecret"
+	SecretGainsightKey    = "gainsightAccessKey"
+	SecretGainsightClient = "gainsightClientSecret"
+)
 
 // Connector is the system, put together.
 type Connector struct {

@@ -18,11 +18,13 @@ import (
 	"hubspotconnector/internal/job"
 	"hubspotconnector/internal/lease"
 	"hubspotconnector/internal/meter"
+	"hubspotconnector/internal/metric"
 	"hubspotconnector/internal/oauth"
 	"hubspotconnector/internal/ootb"
 	"hubspotconnector/internal/person"
 	"hubspotconnector/internal/run"
 	"hubspotconnector/internal/schedule"
+	"hubspotconnector/internal/secret"
 	"hubspotconnector/internal/setting"
 	"hubspotconnector/internal/staging"
 	"hubspotconnector/internal/step/extract"
@@ -55,9 +57,17 @@ func New(s Settings, p Ports) *Connector {
 // vendors builds the clients of both, with their budgets and tokens.
 func (c *Connector) vendors(s Settings, p Ports, tokens *token.Store, leases *lease.Store) {
 	c.Budgets = budgets(s.Limits, p)
-	api := apiclient.Client{Counted: meter.Count, Now: p.Now, Sleep: p.Sleep}
+	api := apiclient.Client{Now: p.Now, Sleep: p.Sleep, Counted: func(ctx context.Context, vendor string) {
+		meter.Count(ctx, vendor)
+		p.Metrics.Emit(ctx, metric.VendorCalls, vendor, 1)
+	}}
 	api.HTTP, api.Budgets = p.HubSpotHTTP, c.Budgets[HubSpot]
 	c.HubSpot = &hubspot.Client{Config: s.HubSpot, API: api}
+	if p.Secret != nil {
+		c.HubSpot.Secret = func(ctx context.Context, fresh bool) (secret.Text, error) {
+			return p.Secret(ctx, SecretHubSpotClient, fresh)
+		}
+	}
 	c.Tokens = &token.Broker{
 		Store: tokens, Leases: leases, Refresh: c.HubSpot.Refresh, Now: p.Now, Sleep: p.Sleep, NewID: p.NewID,
 		Lost: func(ctx context.Context, id string) error { return c.Connections.NeedsReauthorization(ctx, id) },
@@ -65,10 +75,13 @@ func (c *Connector) vendors(s Settings, p Ports, tokens *token.Store, leases *le
 	c.HubSpot.Tokens = c.Tokens
 	api.HTTP, api.Budgets = p.GainsightHTTP, c.Budgets[Gainsight]
 	c.Gainsight = &gainsight.Client{Config: s.Gainsight, API: api}
-	c.Gainsight.Tokens = &token.Broker{
+	c.Gainsight.Destination = func(ctx context.Context, fresh bool) (gainsight.Config, error) {
+		return c.destination(ctx, s.Gainsight, p, fresh)
+	}
+	c.Gainsight.Tokens = tenantTokens{c, &token.Broker{
 		Store: tokens, Leases: leases, First: true, Now: p.Now, Sleep: p.Sleep, NewID: p.NewID,
 		Refresh: func(ctx context.Context, _ token.Token) (token.Token, error) { return c.Gainsight.Grant(ctx) },
-	}
+	}}
 }
 
 // budgets are the quotas of both vendors: their own, or those of the settings.

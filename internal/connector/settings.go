@@ -1,7 +1,6 @@
 package connector
 
 import (
-	"net"
 	"net/url"
 	"strconv"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"hubspotconnector/internal/hubspot"
 	"hubspotconnector/internal/secret"
 	"hubspotconnector/internal/serve"
+	"hubspotconnector/internal/setting"
 )
 
 // Settings are what an operator sets.
@@ -33,14 +33,7 @@ type Limits struct {
 // ReadSettings reads the settings of both vendors. Problems are in env.Err.
 func ReadSettings(env *serve.Env) Settings {
 	s := Settings{
-		HubSpot: hubspot.Config{
-			ClientID:     env.String("HUBSPOT_CLIENT_ID"),
-			ClientSecret: env.Secret("HUBSPOT_CLIENT_SECRET"),
-			APIURL:       origin(env, "HUBSPOT_API_URL", env.Optional("HUBSPOT_API_URL", "https://api.hubapi.com")),
-			AppURL:       origin(env, "HUBSPOT_APP_URL", env.Optional("HUBSPOT_APP_URL", "https://app.hubspot.com")),
-			Version:      env.Optional("HUBSPOT_API_VERSION", "2026-09"),
-			RedirectURL:  env.Optional("REDIRECT_URL", "http://localhost:8976/oauth/callback"),
-		},
+		HubSpot: readHubSpot(env, env.Optional("REDIRECT_URL", "http://localhost:8976/oauth/callback")),
 		Gainsight: gainsight.Config{
 			URL:          origin(env, "GAINSIGHT_URL", env.String("GAINSIGHT_URL")),
 			AccessKey:    secret.Text(env.Optional("GAINSIGHT_ACCESS_KEY", "")),
@@ -48,39 +41,44 @@ func ReadSettings(env *serve.Env) Settings {
 			ClientSecret: secret.Text(env.Optional("GAINSIGHT_CLIENT_SECRET", "")),
 		},
 		ConnectionName: env.Optional("CONNECTION_NAME", "HubSpot"),
-		Limits: Limits{
-			HubSpot:       window(env, "HUBSPOT_LIMIT", false),
-			HubSpotSearch: window(env, "HUBSPOT_SEARCH_LIMIT", false),
-			Gainsight:     window(env, "GAINSIGHT_LIMIT", true),
-			GainsightDay:  window(env, "GAINSIGHT_DAY_LIMIT", true),
-		},
 	}
+	s.HubSpot.ClientSecret = env.Secret("HUBSPOT_CLIENT_SECRET")
+	s.Limits.readHubSpot(env)
+	s.Limits.readGainsight(env)
 	if g := s.Gainsight; g.AccessKey == "" && (g.ClientID == "" || g.ClientSecret == "") {
 		env.Missing("GAINSIGHT_ACCESS_KEY (or GAINSIGHT_CLIENT_ID and GAINSIGHT_CLIENT_SECRET)")
-	}
-	if u, err := url.Parse(s.HubSpot.RedirectURL); err != nil || u.Host == "" || !safeScheme(u) {
-		env.Wrong("REDIRECT_URL", "a URL as it is registered in the HubSpot app, https or on localhost")
 	}
 	return s
 }
 
-// origin checks that a URL is an origin to which secrets may be sent.
-func origin(env *serve.Env, name, value string) string {
-	value = strings.TrimSuffix(value, "/")
-	u, err := url.Parse(value)
-	switch {
-	case value == "": // noted as missing
-	case err != nil || u.Host == "" || u.Path != "" || strings.ContainsAny(value, "?#") || u.User != nil:
-		env.Wrong(name, "an origin such as https://example.com, without a path")
-	case !safeScheme(u):
-		env.Wrong(name, "an https origin; http is for this machine only")
+func (l *Limits) readHubSpot(env *serve.Env) {
+	l.HubSpot = window(env, "HUBSPOT_LIMIT", false)
+	l.HubSpotSearch = window(env, "HUBSPOT_SEARCH_LIMIT", false)
+}
+
+func (l *Limits) readGainsight(env *serve.Env) {
+	l.Gainsight = window(env, "GAINSIGHT_LIMIT", true)
+	l.GainsightDay = window(env, "GAINSIGHT_DAY_LIMIT", true)
+}
+
+// redirect checks the URL that HubSpot leads back to.
+func redirect(env *serve.Env, value string) string {
+	if u, err := url.Parse(value); value != "" && (err != nil || u.Host == "" || !setting.SafeScheme(u)) {
+		env.Wrong("REDIRECT_URL", "a URL as it is registered in the HubSpot app, https or on localhost")
 	}
 	return value
 }
 
-func safeScheme(u *url.URL) bool {
-	ip := net.ParseIP(u.Hostname())
-	return u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
+// origin checks that a URL is an origin to which secrets may be sent.
+func origin(env *serve.Env, name, value string) string {
+	if value == "" {
+		return ""
+	}
+	value, problem := setting.SafeOrigin(value)
+	if problem != "" {
+		env.Wrong(name, problem)
+	}
+	return value
 }
 
 // window reads a limit such as "100/60s".

@@ -48,32 +48,28 @@ func New(s connector.Settings, p connector.Ports, log *slog.Logger) (*System, er
 	p.Machines = machines
 	sys.Machines = machines
 	sys.Connector = connector.New(s, p)
-	c := sys.Connector
-	functions["plan"] = handler(sys, log, "plan", c.Plan.Round)
-	functions["extract"] = handler(sys, log, "extract", c.Extract.Slice)
-	functions["transform"] = handler(sys, log, "transform", c.Transform.Part)
-	functions["upsert"] = handler(sys, log, "upsert", c.Upsert.Part)
-	functions["finish"] = handler(sys, log, "finish", c.Finish.Close)
-	functions["notify"] = handler(sys, log, "notify", c.Notify.Round)
+	for name := range sys.Tasks(log) {
+		functions[name] = sys.handler(name, sys.Tasks(log.With("function", name))[name])
+	}
 	return sys, nil
 }
 
 // handler is a step as Step Functions sees it behind Lambda.
-func handler[In, Out any](sys *System, log *slog.Logger, name string, step func(context.Context, In) (Out, error)) asl.Handler {
-	task := serve.JSON(serve.Task(log.With("function", name), func(ctx context.Context, in In) (Out, error) {
-		out, err := step(ctx, in)
-		if err != nil && name != "notify" { // a failing message fails no run
-			sys.note(fault.MessageOf(err))
-		}
-		return out, err
-	}))
+func (s *System) handler(name string, task serve.Handler) asl.Handler {
 	return func(ctx context.Context, payload json.RawMessage) (json.RawMessage, error) {
 		answer, err := task(ctx, payload)
-		if err != nil {
-			name, cause := serve.Failure(err)
-			return nil, &asl.Error{Name: name, Cause: cause}
+		if err == nil {
+			return answer, nil
 		}
-		return answer, nil
+		kind, cause := serve.Failure(err)
+		if name != "notify" { // a failing message fails no run
+			var said struct {
+				Message string `json:"errorMessage"`
+			}
+			_ = json.Unmarshal([]byte(cause), &said) // JSON text, as Failure says
+			s.note(said.Message)
+		}
+		return nil, &asl.Error{Name: kind, Cause: cause}
 	}
 }
 

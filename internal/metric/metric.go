@@ -57,7 +57,7 @@ type Dimension string
 const (
 	// Outcome is extracted, filtered, inserted, updated, unchanged or rejected.
 	Outcome Dimension = "Outcome"
-	// Status is a run.Status without blanks: Success, PartialSuccess, Failed, Skipped.
+	// Status is a run.Status: Success, Partial Success, Failed or Skipped.
 	Status Dimension = "Status"
 	// Vendor is HubSpot or Gainsight.
 	Vendor Dimension = "Vendor"

@@ -103,6 +103,9 @@ func processNames() []string {
 	return names
 }
 
+// Asked returns the names of all variables that were asked for, sorted.
+func (e *Env) Asked() []string { return slices.Sorted(slices.Values(e.asked)) }
+
 // Wrong notes that a variable does not hold what it should.
 func (e *Env) Wrong(name, want string) {
 	e.wrong = append(e.wrong, name+" must be "+want)

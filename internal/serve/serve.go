@@ -1,104 +1,136 @@
 // Package serve connects our handlers to the Lambda runtime. It is the only
-// package that knows the runtime's error format, its log format and its
-// environment.
+// package that knows the runtime's error format, its log format, its metrics
+// and its environment.
 package serve
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
+	"log"
 	"log/slog"
+	"net/http"
 	"os"
-	"strings"
+	"os/signal"
+	"syscall"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-lambda-go/lambda/messages"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 
-	"hubspotconnector/internal/blob"
 	"hubspotconnector/internal/fault"
-	"hubspotconnector/internal/secret"
-	"hubspotconnector/internal/table"
+	"hubspotconnector/internal/metric"
 )
 
 // App is what a function is built from.
 type App struct {
-	Env *Env
-	Log *slog.Logger
+	// Name is the function's: plan, extract, webhook…
+	Name    string
+	Env     *Env
+	Log     *slog.Logger
+	Metrics metric.Sink
 }
 
-// Run builds the function and hands it to the Lambda runtime. If it cannot be
-// built it logs one sentence and ends the process with status 1.
-func Run(name string, build func(*App) (any, error)) {
-	app := &App{Env: &Env{}, Log: slog.New(slog.NewJSONHandler(os.Stderr, nil)).With("function", name)}
+// Handler answers one event. Payload and answer are JSON; an error has the form
+// that Failure reads.
+type Handler func(ctx context.Context, payload []byte) ([]byte, error)
+
+// Invoke implements lambda.Handler.
+func (h Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) { return h(ctx, payload) }
+
+// Process is what every function reads from its environment.
+type Process struct {
+	Level slog.Level
+	// Stack is the value of the dimension metric.Stack.
+	Stack string
+}
+
+// ReadProcess reads it. Problems are in env.Err.
+func ReadProcess(env *Env) Process {
+	p := Process{Stack: env.Optional("STACK", "hubspot-gainsight")}
+	if err := p.Level.UnmarshalText([]byte(env.Optional("LOG_LEVEL", "info"))); err != nil {
+		env.Wrong("LOG_LEVEL", "debug, info, warn or error")
+	}
+	return p
+}
+
+// Run builds the function and hands it to the Lambda runtime; it does not
+// return. A function that cannot be built says why in one sentence, to the log
+// and to whoever invoked it, and ends the process with status 1. SIGTERM ends
+// it with status 0: every step can be broken off anywhere.
+func Run(name string, build func(*App) (Handler, error)) {
+	env := &Env{}
+	process := ReadProcess(env)
+	metrics := &Metrics{W: os.Stdout, Stack: process.Stack, Now: time.Now}
+	app := &App{Name: name, Env: env, Log: NewLog(os.Stderr, process.Level).With("function", name), Metrics: metrics.Sink}
+	log.SetFlags(0)
+	log.SetOutput(runtimeLog{app.Log})
 	handler, err := build(app)
+	if err == nil {
+		err = env.Err()
+	}
+	if err == nil && os.Getenv(endpoint) == "" {
+		err = fault.New(fault.Invalid, "This is a function for AWS Lambda; to run the connector on this machine, see go run ./internal/local help.")
+	}
 	if err != nil {
-		app.Log.ErrorContext(context.Background(), "function cannot start", "kind", fault.KindOf(err), "reason", fault.MessageOf(err))
+		app.Log.Error("function cannot start", "kind", fault.KindOf(err), "reason", fault.MessageOf(err), "err", err)
+		refuse(err)
 		os.Exit(1)
 	}
-	lambda.Start(handler)
+	go func() {
+		stop := make(chan os.Signal, 1)
+		signal.Notify(stop, syscall.SIGTERM)
+		<-stop
+		os.Exit(0)
+	}()
+	lambda.Start(invocation(handler, metrics))
 }
 
-// Stores are the ports that functions work on.
-type Stores struct {
-	Table  table.Table
-	Bucket blob.Bucket
-	Sealer secret.Sealer
-}
+// endpoint names the variable with the address of Lambda's runtime API.
+const endpoint = "AWS_LAMBDA_RUNTIME_API"
 
-// Stores opens the table, the bucket and the key that the environment names.
-// The adapters for AWS are not part of this version: until they are it fails
-// with fault.Invalid and says where the connector runs.
-func (a *App) Stores() (Stores, error) {
-	a.Env.String("TABLE")
-	a.Env.String("BUCKET")
-	a.Env.String("KEY")
-	if err := a.Env.Err(); err != nil {
-		return Stores{}, err
-	}
-	return Stores{}, fault.New(fault.Invalid, "This version has no storage on AWS yet; it runs on one machine: make run, or go run ./internal/local sync.")
-}
+// answerBefore is how long before the function is killed its context ends, so
+// that the error of a call that hangs is answered and logged.
+const answerBefore = 2 * time.Second
 
-// Task turns a step into a handler for a Step Functions task.
-//
-// The runtime names an error after the Go type of its outermost value, so a
-// wrapped error would reach the state machine as "wrapError". Task names it
-// after its fault.Kind instead and puts the customer message in Cause. The
-// handler is the same in AWS and in internal/local, and so are the names.
-func Task[In, Out any](log *slog.Logger, step func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
-	return func(ctx context.Context, in In) (Out, error) {
-		out, err := step(ctx, in)
-		if err != nil {
-			log.ErrorContext(ctx, "task failed", "kind", fault.KindOf(err), "err", err)
-			return out, messages.InvokeResponse_Error{Type: string(fault.KindOf(err)), Message: fault.MessageOf(err)}
+// invocation gives a handler the context of one event: its deadline, what its
+// log lines have in common, and its metrics, which are written at its end.
+func invocation(h Handler, metrics *Metrics) Handler {
+	return func(ctx context.Context, payload []byte) ([]byte, error) {
+		if lc, ok := lambdacontext.FromContext(ctx); ok {
+			ctx = logged(ctx, slog.String("requestId", lc.AwsRequestID))
 		}
-		return out, nil
+		if trace, _ := ctx.Value("x-amzn-trace-id").(string); trace != "" { // as aws-lambda-go keeps it
+			ctx = logged(ctx, slog.String("trace", trace))
+		}
+		if deadline, ok := ctx.Deadline(); ok {
+			left := time.Until(deadline)
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithDeadline(ctx, deadline.Add(-min(answerBefore, left/4)))
+			defer cancel()
+		}
+		ctx, flush := metrics.Gather(ctx)
+		defer flush()
+		return h(ctx, payload)
 	}
 }
 
-// Failure returns the name and the cause under which the Lambda runtime reports
-// a handler's error to a state machine. The cause is JSON text.
-func Failure(err error) (name, cause string) {
-	var e messages.InvokeResponse_Error
-	if !errors.As(err, &e) {
-		e = messages.InvokeResponse_Error{Type: strings.TrimPrefix(fmt.Sprintf("%T", err), "*"), Message: err.Error()}
+// refuse tells the runtime API why there will be no function, so that who
+// invoked it reads it too. It is tried once.
+func refuse(err error) {
+	host := os.Getenv(endpoint)
+	if host == "" {
+		return
 	}
-	doc, _ := json.Marshal(map[string]string{"errorMessage": e.Message, "errorType": e.Type}) // text only: never fails
-	return e.Type, string(doc)
-}
-
-// JSON turns a handler into one that takes and gives JSON, as the Lambda
-// runtime would, so that the same handler runs in one process.
-func JSON[In, Out any](handler func(context.Context, In) (Out, error)) func(context.Context, json.RawMessage) (json.RawMessage, error) {
-	return func(ctx context.Context, payload json.RawMessage) (json.RawMessage, error) {
-		var in In
-		if err := json.Unmarshal(payload, &in); err != nil {
-			return nil, fmt.Errorf("decode payload: %w", err)
-		}
-		out, err := handler(ctx, in)
-		if err != nil {
-			return nil, err
-		}
-		return json.Marshal(out)
+	doc, _ := json.Marshal(map[string]string{"errorType": string(fault.KindOf(err)), "errorMessage": fault.MessageOf(err)}) // text only: never fails
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	req, err2 := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+host+"/2018-06-01/runtime/init/error", bytes.NewReader(doc))
+	if err2 != nil {
+		return
+	}
+	req.Header.Set("Lambda-Runtime-Function-Error-Type", string(fault.KindOf(err)))
+	if resp, err := http.DefaultClient.Do(req); err == nil {
+		_ = resp.Body.Close()
 	}
 }

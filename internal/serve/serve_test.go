@@ -102,8 +102,8 @@ func TestTaskNamesErrorsByTheirKind(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var log bytes.Buffer
-			task := serve.Task(slog.New(slog.NewJSONHandler(&log, nil)), func(context.Context, int) (string, error) { return "partial", tt.err })
-			_, err := task(t.Context(), 1)
+			task := serve.Task(serve.NewLog(&log, slog.LevelInfo), func(context.Context, int) (string, error) { return "partial", tt.err })
+			_, err := task(t.Context(), []byte("1"))
 			name, cause := serve.Failure(err)
 			var got map[string]string
 			if err := json.Unmarshal([]byte(cause), &got); err != nil {
@@ -117,14 +117,6 @@ func TestTaskNamesErrorsByTheirKind(t *testing.T) {
 				t.Errorf("the log has %d lines: %s", lines, log.String())
 			}
 		})
-	}
-}
-
-func TestTaskHandsOverWhatWorks(t *testing.T) {
-	var log bytes.Buffer
-	task := serve.Task(slog.New(slog.NewJSONHandler(&log, nil)), func(_ context.Context, n int) (string, error) { return strings.Repeat("x", n), nil })
-	if got, err := task(t.Context(), 3); got != "xxx" || err != nil || log.Len() != 0 {
-		t.Errorf("got %q, %v, log %q", got, err, log.String())
 	}
 }
 
@@ -146,37 +138,5 @@ func TestFailureNamesOtherErrorsAsTheRuntimeDoes(t *testing.T) {
 		if want := fmt.Sprintf(`{"errorMessage":%q,"errorType":%q}`, tt.want, tt.name); name != tt.name || cause != want {
 			t.Errorf("%T: name %s, cause %s, want %s, %s", tt.err, name, cause, tt.name, want)
 		}
-	}
-}
-
-func TestJSONIsAHandlerOfPayloads(t *testing.T) {
-	type in struct {
-		N int `json:"n"`
-	}
-	type out struct {
-		M int `json:"m"`
-	}
-	broken := errors.New("broken")
-	handler := serve.JSON(func(_ context.Context, i in) (out, error) {
-		if i.N < 0 {
-			return out{M: 9}, broken
-		}
-		return out{M: 2 * i.N}, nil
-	})
-	if got, err := handler(t.Context(), json.RawMessage(`{"n":4,"later":true}`)); string(got) != `{"m":8}` || err != nil {
-		t.Errorf("got %s, %v", got, err)
-	}
-	if got, err := handler(t.Context(), json.RawMessage(`{"n":-1}`)); got != nil || !errors.Is(err, broken) {
-		t.Errorf("got %s, %v, want the handler's error alone", got, err)
-	}
-	if _, err := handler(t.Context(), json.RawMessage(`{"n":"four"}`)); err == nil || errors.Is(err, broken) {
-		t.Errorf("a payload that does not fit: %v", err)
-	}
-}
-
-func TestStoresNamesWhatIsMissing(t *testing.T) {
-	app := &serve.App{Env: env(map[string]string{"BUCKET": "b"})}
-	if _, err := app.Stores(); !fault.Is(err, fault.Invalid) || !strings.Contains(fault.MessageOf(err), "TABLE, KEY") {
-		t.Errorf("err = %v, want TABLE and KEY named", err)
 	}
 }

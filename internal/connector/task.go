@@ -1,0 +1,26 @@
+package connector
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+
+	"hubspotconnector/internal/serve"
+	"hubspotconnector/internal/step/sweep"
+)
+
+// Tasks returns the handlers of the functions that state machines and the clock
+// start, by function. AWS and one machine run the same.
+func (c *Connector) Tasks(log *slog.Logger) map[string]serve.Handler {
+	return map[string]serve.Handler{
+		"plan":      serve.Task(log, c.Plan.Round, "execution", "round"),
+		"extract":   serve.Task(log, c.Extract.Slice, "run"),
+		"transform": serve.Task(log, c.Transform.Part, "run", "part", "pass"),
+		"upsert":    serve.Task(log, c.Upsert.Part, "run", "part", "pass"),
+		"finish":    serve.Task(log, c.Finish.Close, "scope"),
+		"notify":    serve.Task(log, c.Notify.Round, "execution", "round"),
+		"sweep": serve.Task(log, func(ctx context.Context, _ json.RawMessage) (sweep.Output, error) {
+			return c.Sweep.All(ctx) // whatever the event says, all open rounds are looked at
+		}),
+	}
+}
