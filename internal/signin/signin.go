@@ -6,10 +6,7 @@
 // it is stored. Roles come from a claim of the issuer.
 package signin
 
-import (
-	"context"
-	"net/http"
-)
+import "context"
 
 // Role is what a person may do.
 type Role string
@@ -41,25 +38,3 @@ func PersonOf(ctx context.Context) (Person, bool) {
 func WithPerson(ctx context.Context, p Person) context.Context {
 	return context.WithValue(ctx, personKey{}, p)
 }
-
-// Door lets people in. Build one with NewOIDC or NewLink.
-type Door struct{ todo http.Handler }
-
-// Handler serves /signin (which leads to the issuer, or explains the link),
-// /signin/callback and /signout.
-func (d *Door) Handler() http.Handler { return d.todo }
-
-// Identify puts the person of a valid session or bearer token into the request's
-// context, and lets everybody pass. On a laptop it also takes the one-time link:
-// any GET with the parameter token.
-func (d *Door) Identify(next http.Handler) http.Handler { return next }
-
-// Require lets a person with the role pass. Without one, a page leads to /signin
-// and back, and anything else is 401; another role is 403. Behind it PersonOf
-// always returns somebody.
-func (d *Door) Require(role Role, next http.Handler) http.Handler { return next }
-
-// CrossOriginProtection refuses with 403 what another site's page sends with a
-// method that changes something. Bearer tokens pass: no browser sends them by
-// itself.
-func (d *Door) CrossOriginProtection(next http.Handler) http.Handler { return next }
