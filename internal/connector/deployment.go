@@ -24,7 +24,8 @@ type Deployment struct {
 	// a group's name, the role that starts the machine, and the queue for starts
 	// that failed; the last two are ARNs.
 	ScheduleGroup, ScheduleRole, ScheduleDLQ string
-	// MailFrom sends, and MailTo are told how runs end.
+	// MailFrom sends, and MailTo are told how runs end. Without a sender there are
+	// no messages.
 	MailFrom string
 	MailTo   []string
 }
@@ -74,7 +75,7 @@ func secrets(env *serve.Env, d *Deployment) { d.Secret = arn(env, "SECRET") }
 func machines(env *serve.Env, d *Deployment) { d.ChainMachine = arn(env, "CHAIN_MACHINE") }
 
 func mails(env *serve.Env, d *Deployment) {
-	d.MailFrom = env.String("MAIL_FROM")
+	d.MailFrom = env.Optional("MAIL_FROM", "")
 	for address := range strings.SplitSeq(env.Optional("MAIL_TO", ""), ",") {
 		if address = strings.TrimSpace(address); address != "" {
 			d.MailTo = append(d.MailTo, address)
