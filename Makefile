@@ -3,12 +3,21 @@ SHELL       := /bin/bash
 TOOLS       := $(CURDIR)/.tools
 LINT        := 2.15.0
 RUN_FLAGS   ?=
+ENV         ?= default
+GOARCH      ?= arm64
 
 # Engines and validators that are not ours, for the tests. Nothing of them is deployed.
 ENGINE      := ministack==1.5.33 aws-sam-translator==1.103.0
 SAM         := aws-sam-cli==1.170.0
 CFN_LINT    := cfn-lint==1.58.0
 NODE        := asl-validator@4.0.0 jsonata@2.2.2
+
+# done names the mark of an installation after what was installed, so that other versions are installed anew.
+done = $(TOOLS)/$(1)/.done-$(firstword $(shell echo '$(2)' | cksum))
+ENGINE_DONE := $(call done,engine,$(ENGINE))
+SAM_DONE    := $(call done,sam,$(SAM))
+CFN_DONE    := $(call done,cfn,$(CFN_LINT))
+NODE_DONE   := $(call done,node,$(NODE))
 
 .DEFAULT_GOAL := help
 
@@ -21,7 +30,7 @@ run: ## Run the main job: both vendors simulated, a first sync, edits, a second 
 	go run ./internal/local demo $(RUN_FLAGS)
 
 .PHONY: test
-test: vet ## Run every test, with the race detector
+test: vet tools ## Run every test, with the race detector
 	go test -race -count=1 -timeout 30m ./...
 	go test -count=1 -run 'TestEvery' ./internal/scenario # every loss of every write and call; the detector's run takes one loss of each
 
@@ -38,17 +47,31 @@ bench: ## Measure the numbers that the design states
 serve: ## Later: the console; until then this says so
 	@echo "The console is not part of this version yet. Use: go run ./internal/local help"; exit 1
 
-.PHONY: tools
-tools: $(TOOLS)/engine/.done $(TOOLS)/sam/.done $(TOOLS)/cfn/.done $(TOOLS)/node/.done ## Install what the tests run besides Go, into .tools
+.PHONY: deploy
+deploy: $(SAM_DONE) ## Build, and deploy to the AWS account that is signed in; ENV=prod for the real stack
+	@$(TOOLS)/sam/bin/python -c 'import boto3; boto3.client("sts").get_caller_identity()' >/dev/null 2>&1 || \
+	  { echo "No AWS account is signed in, or no region is set: sign in (aws sso login, or AWS_PROFILE), set AWS_REGION, then repeat make deploy."; exit 1; }
+	$(TOOLS)/sam/bin/sam build --config-env $(ENV)
+	@guided=; $(TOOLS)/sam/bin/sam list stack-outputs --config-env $(ENV) >/dev/null 2>&1 || { guided=--guided; \
+	  echo "There is no such stack yet: answer the questions below. Enter takes what is in brackets; README says where the values are found."; }; \
+	$(TOOLS)/sam/bin/sam deploy --config-env $(ENV) $$guided
 
-# An installation is made anew if its pinned versions change; a half-made one is not marked as done.
-$(TOOLS)/engine/.done: Makefile
-	rm -rf $(@D) && python3 -m venv $(@D) && $(@D)/bin/pip install -q --disable-pip-version-check $(ENGINE) && touch $@
-$(TOOLS)/sam/.done: Makefile
-	rm -rf $(@D) && python3 -m venv $(@D) && $(@D)/bin/pip install -q --disable-pip-version-check $(SAM) && touch $@
-$(TOOLS)/cfn/.done: Makefile
-	rm -rf $(@D) && python3 -m venv $(@D) && $(@D)/bin/pip install -q --disable-pip-version-check $(CFN_LINT) && touch $@
-$(TOOLS)/node/.done: Makefile
+# sam build calls this once per function; the name of the resource is that of its folder.
+.PHONY: build-%Function
+build-%Function:
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags "-s -w" -o $(ARTIFACTS_DIR)/bootstrap ./functions/$$(echo $* | tr A-Z a-z)
+
+.PHONY: tools
+tools: $(ENGINE_DONE) $(SAM_DONE) $(CFN_DONE) $(NODE_DONE) ## Install what the tests run besides Go, into .tools
+
+PIP = rm -rf $(@D) && python3 -m venv $(@D) && $(@D)/bin/pip install -q --disable-pip-version-check
+$(ENGINE_DONE):
+	$(PIP) $(ENGINE) && touch $@
+$(SAM_DONE):
+	$(PIP) $(SAM) && touch $@
+$(CFN_DONE):
+	$(PIP) $(CFN_LINT) && touch $@
+$(NODE_DONE):
 	rm -rf $(@D) && mkdir -p $(@D) && npm install --silent --no-audit --no-fund --prefix $(@D) $(NODE) && touch $@
 
 .PHONY: lint
