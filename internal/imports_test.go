@@ -68,7 +68,7 @@ var allowed = []struct{ pkg, imports string }{
 	{"step/extract", "fault record run staging step"},
 	{"step/transform", "fault mapping mapping/lookup record run staging step"},
 	{"step/upsert", "avatar delta fault mapping/lookup record run staging step table"},
-	{"step/finish", "activity blob catalog fault record run staging step table"},
+	{"step/finish", "activity blob catalog fault record run staging step"},
 	{"step/notify", "fault mail run step"},
 	{"step/sweep", "fault machine run step"},
 

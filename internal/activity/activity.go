@@ -100,11 +100,16 @@ func item(kind string, at time.Time, id string, v any) table.Item {
 	return it
 }
 
-// ExecutionOp is the write of an execution. It stands in the month in which the
-// run started; twice is once.
-func (s *Store) ExecutionOp(e Execution) table.Op {
-	return table.Op{Verb: table.Put, Item: item(executions, e.Started, e.RunID, e)}
+// ExecutionOps are the writes of an execution: one in the month in which the run
+// started, one among those of its job. Twice is once.
+func (s *Store) ExecutionOps(e Execution) []table.Op {
+	all := item(executions, e.Started, e.RunID, e)
+	own := all
+	own.Partition = jobPartition(e.JobID)
+	return []table.Op{{Verb: table.Put, Item: all}, {Verb: table.Put, Item: own}}
 }
+
+func jobPartition(job string) string { return "ACTIVITY#job#" + job }
 
 // UpdateOp is the write of an update that happens now.
 func (s *Store) UpdateOp(u Update) table.Op {

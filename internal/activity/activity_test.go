@@ -43,7 +43,7 @@ func TestMonthIsReadNewestFirstAndByPages(t *testing.T) {
 	w := newWorld(t)
 	for i := range 3 {
 		w.write(t, w.UpdateOp(activity.Update{By: "ann", What: "job", Name: fmt.Sprint("job ", i), Type: activity.Edited}))
-		w.write(t, w.ExecutionOp(activity.Execution{RunID: fmt.Sprint("r", i), Started: w.now}))
+		w.write(t, w.ExecutionOps(activity.Execution{RunID: fmt.Sprint("r", i), Started: w.now})...)
 		w.now = w.now.Add(30 * time.Second) // the third is in December
 	}
 	november := time.Date(2026, 11, 5, 0, 0, 0, 0, time.UTC)
@@ -72,10 +72,10 @@ func TestMonthIsReadNewestFirstAndByPages(t *testing.T) {
 func TestExecutionWrittenTwiceIsThereOnce(t *testing.T) {
 	w := newWorld(t)
 	e := activity.Execution{RunID: "r", Started: w.now, Status: "Failed"}
-	w.write(t, w.ExecutionOp(e))
+	w.write(t, w.ExecutionOps(e)...)
 	e.Status = "Success"
 	w.now = w.now.Add(48 * time.Hour)
-	w.write(t, w.ExecutionOp(e))
+	w.write(t, w.ExecutionOps(e)...)
 	runs, _, err := w.Executions(t.Context(), e.Started, 0, "")
 	if err != nil || len(runs) != 1 || runs[0].Status != "Success" {
 		t.Errorf("got %v, %v", runs, err)

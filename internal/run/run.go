@@ -164,6 +164,8 @@ type Input struct {
 	Since     time.Time `json:"since,omitzero"`
 	WaitUntil time.Time `json:"waitUntil,omitzero"`
 	Cause     string    `json:"cause,omitempty"` // "" = manual execution
+	// By is who asked for it, "" if nobody did.
+	By string `json:"by,omitempty"`
 }
 
 // Extraction is how far a run's extraction has come.

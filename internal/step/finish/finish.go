@@ -16,7 +16,6 @@ import (
 	"hubspotconnector/internal/run"
 	"hubspotconnector/internal/staging"
 	"hubspotconnector/internal/step"
-	"hubspotconnector/internal/table"
 
 	"hubspotconnector/internal/blob"
 )
@@ -163,7 +162,7 @@ func (f *Finisher) close(ctx context.Context, r run.Run, watermark time.Time) (r
 		}
 		r.Fence = l.Fence
 	}
-	ops := []table.Op{f.Activity.ExecutionOp(execution(r))}
+	ops := f.Activity.ExecutionOps(execution(r))
 	if r.Fence != 0 {
 		guarded := append(r.Lease().ReleaseOps(), ops...)
 		if r.Status == run.Success || r.Status == run.Partial { // Guarantee 2
@@ -183,7 +182,7 @@ func (f *Finisher) close(ctx context.Context, r run.Run, watermark time.Time) (r
 			return f.again(ctx, r, err)
 		}
 		r.Status, r.Reason = run.Failed, fault.MessageOf(err)
-		ops = []table.Op{f.Activity.ExecutionOp(execution(r))}
+		ops = f.Activity.ExecutionOps(execution(r))
 	}
 	if _, err := f.Runs.Save(ctx, r, ops...); err != nil {
 		return f.again(ctx, r, err)
