@@ -85,6 +85,10 @@ func (c *console) routes() {
 	c.connectionRoutes()
 	c.jobRoutes()
 	c.activityRoutes()
+	c.chainRoutes()
+	c.recordRoutes()
+	c.settingRoutes()
+	c.personRoutes()
 	c.look("/", func(*request) error { return errNoPage })
 }
 
