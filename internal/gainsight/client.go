@@ -129,6 +129,14 @@ func (c *Client) set(ctx context.Context, work func(*Client) error) error {
 	return work(now)
 }
 
+// Current returns the organisation as it is set now.
+func (c *Client) Current(ctx context.Context) (Config, error) {
+	if c.Destination == nil {
+		return c.Config, nil
+	}
+	return c.Destination(ctx, false)
+}
+
 // call sends a request of the data APIs and gives its answer to read. An error of
 // read means that the answer is broken. read may run again for a repeated call.
 func (c *Client) call(ctx context.Context, r apiclient.Request, read func(envelope) error) error {
