@@ -68,9 +68,12 @@ var allowed = []struct{ pkg, imports string }{
 	{"step/extract", "fault record run staging step"},
 	{"step/transform", "fault mapping mapping/lookup record run staging step"},
 	{"step/upsert", "avatar delta fault mapping/lookup record run staging step table"},
-	{"step/finish", "activity blob catalog fault record run staging step"},
+	{"step/finish", "activity blob catalog fault metric record run staging step"},
 	{"step/notify", "fault mail run step"},
 	{"step/sweep", "fault machine run step"},
+
+	// How it stands.
+	{"gauge", "budget connection metric run schedule"},
 
 	// The vendors. They know records, and nothing of runs.
 	{"apiclient", "budget fault"},
@@ -88,7 +91,8 @@ var allowed = []struct{ pkg, imports string }{
 	{"serve/runtimetest", ""},
 
 	// All of it, put together for functions and for local runs.
-	{"connector", "activity apiclient avatar blob budget catalog chain config connection delta fault gainsight hubspot job lease machine mail mapping meter metric oauth ootb person record run schedule secret serve setting staging step step/extract step/finish step/notify step/plan step/sweep step/transform step/upsert table token"},
+	{"doctor", "apiclient fault gainsight hubspot record secret table token"},
+	{"connector", "activity apiclient avatar blob budget catalog chain config connection delta doctor fault gainsight gauge hubspot job lease machine mail mapping meter metric oauth ootb person record run schedule secret serve setting staging step step/extract step/finish step/notify step/plan step/sweep step/transform step/upsert table token"},
 	{"deployed", "awsfault connector fault secret serve"},
 
 	// What people and programs reach.

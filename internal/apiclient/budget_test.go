@@ -1,6 +1,7 @@
 package apiclient_test
 
 import (
+	"context"
 	"net/http"
 	"path/filepath"
 	"testing"
@@ -83,6 +84,22 @@ func TestA429LowersTheBudgetOfAll(t *testing.T) {
 		time.Sleep(61 * time.Second)
 		if err := c.Do(t.Context(), thing()); err != nil {
 			t.Errorf("a minute later: %v", err)
+		}
+	})
+}
+
+func TestAnswersThatTheQuotaIsSpentAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, v := limited(t, 100, 10*time.Second, answer{status: 429}, answer{status: 200, body: "{}"}, answer{status: 200, body: "{}"})
+		counted := map[string]int{}
+		c.Refused = func(_ context.Context, vendor string) { counted[vendor]++ }
+		for range 2 {
+			if err := c.Do(t.Context(), thing()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if counted[c.Vendor] != 1 || len(counted) != 1 || len(v.at) != 3 {
+			t.Errorf("counted %v in %d calls, want one", counted, len(v.at))
 		}
 	})
 }

@@ -90,6 +90,9 @@ func (k *call) prepare(ctx context.Context, o outcome) error {
 		k.renewed = true
 		return k.client.Auth.Renew(ctx, o.req)
 	case fault.Throttled:
+		if k.client.Refused != nil {
+			k.client.Refused(ctx, k.client.Vendor)
+		}
 		until := fault.ResumeAt(o.err)
 		if b := k.client.Budgets[k.request.Budget]; b != nil {
 			if err := b.Lower(ctx, until); err != nil {

@@ -72,6 +72,9 @@ type Client struct {
 	Classify func(status int, header http.Header, body []byte) error
 	// Counted is called for each request that is sent; nil = nobody counts.
 	Counted func(ctx context.Context, vendor string)
+	// Refused is called for each answer that says that a quota is spent; nil =
+	// nobody counts.
+	Refused func(ctx context.Context, vendor string)
 	Now     func() time.Time                                 // nil = time.Now
 	Sleep   func(ctx context.Context, d time.Duration) error // nil = a timer
 	Jitter  func() float64                                   // in [0, 1); nil = random

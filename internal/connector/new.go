@@ -12,8 +12,10 @@ import (
 	"hubspotconnector/internal/config"
 	"hubspotconnector/internal/connection"
 	"hubspotconnector/internal/delta"
+	"hubspotconnector/internal/doctor"
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/gainsight"
+	"hubspotconnector/internal/gauge"
 	"hubspotconnector/internal/hubspot"
 	"hubspotconnector/internal/job"
 	"hubspotconnector/internal/lease"
@@ -60,6 +62,8 @@ func (c *Connector) vendors(s Settings, p Ports, tokens *token.Store, leases *le
 	api := apiclient.Client{Now: p.Now, Sleep: p.Sleep, Counted: func(ctx context.Context, vendor string) {
 		meter.Count(ctx, vendor)
 		p.Metrics.Emit(ctx, metric.VendorCalls, vendor, 1)
+	}, Refused: func(ctx context.Context, vendor string) {
+		p.Metrics.Emit(ctx, metric.Throttles, vendor, 1)
 	}}
 	api.HTTP, api.Budgets = p.HubSpotHTTP, c.Budgets[HubSpot]
 	c.HubSpot = &hubspot.Client{Config: s.HubSpot, API: api}
@@ -69,8 +73,15 @@ func (c *Connector) vendors(s Settings, p Ports, tokens *token.Store, leases *le
 		}
 	}
 	c.Tokens = &token.Broker{
-		Store: tokens, Leases: leases, Refresh: c.HubSpot.Refresh, Now: p.Now, Sleep: p.Sleep, NewID: p.NewID,
-		Lost: func(ctx context.Context, id string) error { return c.Connections.NeedsReauthorization(ctx, id) },
+		Store: tokens, Leases: leases, Now: p.Now, Sleep: p.Sleep, NewID: p.NewID,
+		Refresh: func(ctx context.Context, t token.Token) (token.Token, error) {
+			p.Metrics.Emit(ctx, metric.TokenRefreshes, HubSpot, 1)
+			return c.HubSpot.Refresh(ctx, t)
+		},
+		Lost: func(ctx context.Context, id string) error {
+			p.Metrics.Emit(ctx, metric.ReauthorizationNeeded, "", 1)
+			return c.Connections.NeedsReauthorization(ctx, id)
+		},
 	}
 	c.HubSpot.Tokens = c.Tokens
 	api.HTTP, api.Budgets = p.GainsightHTTP, c.Budgets[Gainsight]
@@ -80,8 +91,16 @@ func (c *Connector) vendors(s Settings, p Ports, tokens *token.Store, leases *le
 	}
 	c.Gainsight.Tokens = tenantTokens{c, &token.Broker{
 		Store: tokens, Leases: leases, First: true, Now: p.Now, Sleep: p.Sleep, NewID: p.NewID,
-		Refresh: func(ctx context.Context, _ token.Token) (token.Token, error) { return c.Gainsight.Grant(ctx) },
+		Refresh: func(ctx context.Context, _ token.Token) (token.Token, error) {
+			p.Metrics.Emit(ctx, metric.TokenRefreshes, Gainsight, 1)
+			return c.Gainsight.Grant(ctx)
+		},
 	}}
+	c.Found = &doctor.Store{Table: p.Table, Now: p.Now, Origin: func(ctx context.Context) (string, error) {
+		set, err := c.Gainsight.Current(ctx)
+		return set.URL, err
+	}}
+	c.HubSpot.Dialect, c.Gainsight.Dialect = c.Found.HubSpot, c.Found.Gainsight
 }
 
 // budgets are the quotas of both vendors: their own, or those of the settings.
@@ -96,7 +115,7 @@ func budgets(l Limits, p Ports) map[string]map[string]*budget.Budget {
 		return w
 	}
 	own := gainsight.Windows()
-	calls := own[gainsight.BudgetCalls]
+	calls, users := own[gainsight.BudgetCalls], own[gainsight.BudgetUsers]
 	return map[string]map[string]*budget.Budget{
 		// HubSpot's limits of an OAuth app per portal (usage guidelines, November 2026).
 		HubSpot: {
@@ -106,7 +125,7 @@ func budgets(l Limits, p Ports) map[string]map[string]*budget.Budget {
 		},
 		Gainsight: {
 			gainsight.BudgetCalls: quota(Gainsight, "gainsight-calls", set(l.Gainsight, calls[0]), set(l.GainsightDay, calls[1])),
-			gainsight.BudgetUsers: quota(Gainsight, "gainsight-users", own[gainsight.BudgetUsers]...),
+			gainsight.BudgetUsers: quota(Gainsight, "gainsight-users", set(l.GainsightUsers, users[0]), set(l.GainsightUsersDay, users[1])),
 		},
 	}
 }
@@ -172,10 +191,16 @@ func (c *Connector) steps(p Ports) {
 	c.Extract = &extract.Extractor{Source: c.HubSpot, Runs: c.Runs, Staging: c.Staging, Now: p.Now}
 	c.Transform = &transform.Transformer{Target: c.Gainsight, Runs: c.Runs, Staging: c.Staging, Compile: plan.Compile, Now: p.Now}
 	c.Upsert = &upsert.Upserter{Target: c.Gainsight, Runs: c.Runs, Staging: c.Staging, Delta: c.Delta, Avatars: c.Avatars, Now: p.Now}
-	c.Finish = &finish.Finisher{Runs: c.Runs, Staging: c.Staging, Bucket: p.Bucket, Activity: c.Activity, Now: p.Now}
+	c.Finish = &finish.Finisher{Runs: c.Runs, Staging: c.Staging, Bucket: p.Bucket, Activity: c.Activity, Now: p.Now, Metrics: p.Metrics}
 	c.Notify = &notify.Notifier{Runs: c.Runs, Sender: p.Sender}
 	c.Sweep = &sweep.Sweeper{Runs: c.Runs, Machines: p.Machines, CloseRound: func(ctx context.Context, execution string, round int) error {
 		_, err := c.Finish.Close(ctx, finish.Input{Scope: "round", Execution: execution, Round: round})
 		return err
 	}}
+	if p.Metrics != nil {
+		gauges := &gauge.Gauge{
+			Runs: c.Runs, Schedules: c.Schedules, Connections: c.Connections, Budgets: c.Budgets, Metrics: p.Metrics, Now: p.Now,
+		}
+		c.Sweep.Measure = gauges.Measure
+	}
 }

@@ -29,8 +29,8 @@ const (
 	Throttles Name = "Throttles"
 	// TokenRefreshes counts access tokens fetched; Vendor; every function.
 	TokenRefreshes Name = "TokenRefreshes"
-	// QuotaUse is the used share of the longest window of a quota in percent;
-	// Quota; finish after each round, and sweep every hour.
+	// QuotaUse is the used share of the longest window of a quota in percent, if
+	// that is an hour or more; Quota; sweep every hour.
 	QuotaUse Name = "QuotaUse"
 	// WebhookEvents counts events that were taken; no dimension; webhook.
 	WebhookEvents Name = "WebhookEvents"
@@ -43,7 +43,8 @@ const (
 	// no dimension; sweep every hour.
 	RunAge Name = "RunAge"
 	// SuccessAge is the seconds since a chain with an active schedule last
-	// succeeded, or since it was created; Chain; sweep every hour.
+	// succeeded, partial successes included, or since it was first looked at; Chain;
+	// sweep every hour.
 	SuccessAge Name = "SuccessAge"
 	// ReauthorizationNeeded is the number of connections that people must
 	// authorize again; no dimension; sweep every hour, and who finds it out.

@@ -142,7 +142,8 @@ func (r Run) LeaseName() string { return r.Job + "#" + string(r.Lane) }
 type Round struct {
 	Execution string `json:"execution"`
 	Round     int    `json:"round"`
-	Chain     string `json:"chain,omitempty"`
+	Chain     string `json:"chain,omitempty"`   // its name
+	ChainID   string `json:"chainId,omitempty"` // "" also in rounds of earlier versions
 	OnFailure string `json:"onFailure"`
 	Jobs      []ID   `json:"jobs"`
 	// Input is what the execution was started with, so that it can be started again.

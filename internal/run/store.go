@@ -66,18 +66,47 @@ func (s *Store) Round(ctx context.Context, execution string, round int) (Round, 
 	return r, err
 }
 
-// OpenRounds returns the rounds that nobody has closed, oldest name first.
+// OpenRounds returns the rounds that nobody has closed, oldest name first. Those
+// that cannot be read are in the error, beside the others.
 func (s *Store) OpenRounds(ctx context.Context) ([]Round, error) {
 	var rounds []Round
+	var damaged []error
 	err := table.All(ctx, s.Table, "OPEN", table.Range{}, func(item table.Item) error {
 		var r Round
 		if err := json.Unmarshal(item.Doc, &r); err != nil {
-			return fmt.Errorf("decode open round %s: %w", item.Sort, err)
+			damaged = append(damaged, fmt.Errorf("decode open round %s: %w", item.Sort, err))
+			return nil
 		}
 		rounds = append(rounds, r)
 		return nil
 	})
-	return rounds, err
+	return rounds, errors.Join(append(damaged, err)...)
+}
+
+// success is when a chain's round last ended well, or when it was first asked for.
+type success struct {
+	At time.Time `json:"at"`
+}
+
+func successItem(chainID string, at time.Time) table.Item {
+	return table.New(table.Key{Partition: "SUCCESS", Sort: chainID}, success{At: at})
+}
+
+// ChainSuccess returns when a round of the chain last ended as Success or Partial
+// Success. For a chain without one it is the now with which it was first asked
+// for, which is stored.
+func (s *Store) ChainSuccess(ctx context.Context, chainID string, now time.Time) (time.Time, error) {
+	item := successItem(chainID, now.UTC())
+	_, err := s.Table.Put(ctx, item, table.Absent())
+	if err == nil {
+		return now, nil
+	}
+	if !fault.Is(err, fault.Conflict) {
+		return time.Time{}, err
+	}
+	var known success
+	_, err = table.Load(ctx, s.Table, item.Key, &known)
+	return known.At, err
 }
 
 // SaveRound stores a round that was read before. Closing it takes it off the
@@ -91,6 +120,9 @@ func (s *Store) SaveRound(ctx context.Context, r Round) error {
 	ops := []table.Op{{Verb: table.Put, Item: s.item("ROUND", key, r), If: cond}}
 	if r.Status.Closed() {
 		ops = append(ops, table.Op{Verb: table.Delete, Item: table.Item{Key: table.Key{Partition: "OPEN", Sort: key}}})
+	}
+	if r.ChainID != "" && (r.Status == Success || r.Status == Partial) {
+		ops = append(ops, table.Op{Verb: table.Put, Item: successItem(r.ChainID, r.Ended)})
 	}
 	return s.Table.Write(ctx, ops)
 }

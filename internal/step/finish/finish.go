@@ -12,6 +12,7 @@ import (
 
 	"hubspotconnector/internal/activity"
 	"hubspotconnector/internal/fault"
+	"hubspotconnector/internal/metric"
 	"hubspotconnector/internal/record"
 	"hubspotconnector/internal/run"
 	"hubspotconnector/internal/staging"
@@ -20,13 +21,14 @@ import (
 	"hubspotconnector/internal/blob"
 )
 
-// Finisher closes runs and rounds. All fields are required.
+// Finisher closes runs and rounds. All fields but the last are required.
 type Finisher struct {
 	Runs     *run.Store
 	Staging  *staging.Store
 	Bucket   blob.Bucket
 	Activity *activity.Store
 	Now      func() time.Time
+	Metrics  metric.Sink
 }
 
 // Cause is an error as the machine saw it.
@@ -70,7 +72,7 @@ func (f *Finisher) Close(ctx context.Context, in Input) (Output, error) {
 	case "round":
 		outcome, err = f.round(ctx, in)
 	default:
-		return Output{}, fmt.Errorf("finish: unknown scope %q", in.Scope)
+		return Output{}, fault.New(fault.Invalid, "The event's scope is none of job, rest and round. Start the function through its state machine.")
 	}
 	if err != nil {
 		return Output{}, fmt.Errorf("finish %s: %w", in.Scope, err)
@@ -176,6 +178,7 @@ func (f *Finisher) close(ctx context.Context, r run.Run, watermark time.Time) (r
 		}
 		_, err := f.Runs.Save(ctx, r, guarded...)
 		if err == nil {
+			f.measure(ctx, r)
 			return r.Status, nil
 		}
 		if !fault.Is(err, fault.Fenced) {
@@ -187,7 +190,25 @@ func (f *Finisher) close(ctx context.Context, r run.Run, watermark time.Time) (r
 	if _, err := f.Runs.Save(ctx, r, ops...); err != nil {
 		return f.again(ctx, r, err)
 	}
+	f.measure(ctx, r)
 	return r.Status, nil
+}
+
+// measure counts a run that this call has closed.
+func (f *Finisher) measure(ctx context.Context, r run.Run) {
+	f.Metrics.Emit(ctx, metric.Runs, string(r.Status), 1)
+	c := r.Counts
+	for _, one := range []struct {
+		outcome string
+		records int
+	}{
+		{"extracted", c.Extracted}, {"filtered", c.Filtered}, {"inserted", c.Inserted},
+		{"updated", c.Updated}, {"unchanged", c.Unchanged}, {"rejected", c.Rejected},
+	} {
+		if one.records > 0 {
+			f.Metrics.Emit(ctx, metric.Records, one.outcome, float64(one.records))
+		}
+	}
 }
 
 // again answers for a run that a copy of this step has closed.

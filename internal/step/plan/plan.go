@@ -162,7 +162,7 @@ func (p *Planner) resolve(ctx context.Context, in Input) (run.Round, []job.Job, 
 	if err != nil {
 		return round, nil, err
 	}
-	round.Chain = c.Name
+	round.Chain, round.ChainID = c.Name, c.ID
 	if c.OnFailure != "" {
 		round.OnFailure = string(c.OnFailure)
 	}

@@ -4,6 +4,7 @@ package sweep
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"hubspotconnector/internal/fault"
@@ -12,12 +13,15 @@ import (
 	"hubspotconnector/internal/step"
 )
 
-// Sweeper closes what dead executions left open. All fields are required.
+// Sweeper closes what dead executions left open. All fields but the last are
+// required.
 type Sweeper struct {
 	Runs     *run.Store
 	Machines machine.Machines
 	// CloseRound closes a round and every run of it that is open, as Failed.
 	CloseRound func(ctx context.Context, execution string, round int) error
+	// Measure tells how the deployment stands; nil = nobody wants to know.
+	Measure func(ctx context.Context) error
 }
 
 // Output says how many rounds were closed.
@@ -26,25 +30,41 @@ type Output struct {
 	Closed int `json:"closed"`
 }
 
-// All looks at every open round. A round whose execution still runs is left alone.
+// All looks at every open round. A round whose execution still runs is left
+// alone; one that cannot be closed keeps no other from it, and is in the error.
 func (s *Sweeper) All(ctx context.Context) (Output, error) {
 	out := Output{Turn: step.Turn{Status: step.Done}}
 	rounds, err := s.Runs.OpenRounds(ctx)
+	var errs []error
 	if err != nil {
-		return out, fmt.Errorf("list open rounds: %w", err)
+		errs = append(errs, fmt.Errorf("list open rounds: %w", err))
 	}
 	for _, r := range rounds {
-		execution, err := s.Machines.Describe(ctx, r.Execution)
-		if err != nil && !fault.Is(err, fault.NotFound) {
-			return out, fmt.Errorf("describe execution %s: %w", r.Execution, err)
+		closed, err := s.one(ctx, r)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("round %d of %s: %w", r.Round, r.Execution, err))
 		}
-		if err == nil && execution.Status == machine.Running {
-			continue
+		if closed {
+			out.Closed++
 		}
-		if err := s.CloseRound(ctx, r.Execution, r.Round); err != nil {
-			return out, fmt.Errorf("close round %d of %s: %w", r.Round, r.Execution, err)
-		}
-		out.Closed++
 	}
-	return out, nil
+	if s.Measure != nil {
+		errs = append(errs, s.Measure(ctx))
+	}
+	return out, errors.Join(errs...)
+}
+
+// one closes a round unless its execution still runs.
+func (s *Sweeper) one(ctx context.Context, r run.Round) (closed bool, err error) {
+	execution, err := s.Machines.Describe(ctx, r.Execution)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return false, fmt.Errorf("describe execution: %w", err)
+	}
+	if err == nil && execution.Status == machine.Running {
+		return false, nil
+	}
+	if err := s.CloseRound(ctx, r.Execution, r.Round); err != nil {
+		return false, fmt.Errorf("close: %w", err)
+	}
+	return true, nil
 }

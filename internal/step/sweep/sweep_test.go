@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,6 +17,7 @@ import (
 	"hubspotconnector/internal/run"
 	"hubspotconnector/internal/step"
 	"hubspotconnector/internal/step/sweep"
+	"hubspotconnector/internal/table"
 	"hubspotconnector/internal/table/bolttable"
 )
 
@@ -92,5 +94,45 @@ func TestSweepTellsThatARoundCouldNotBeClosed(t *testing.T) {
 	s.CloseRound = func(context.Context, string, int) error { return broken }
 	if out, err := s.All(t.Context()); !errors.Is(err, broken) || out.Closed != 0 {
 		t.Errorf("%+v, %v, want the error", out, err)
+	}
+}
+
+// One round that cannot be described, one that cannot be closed and one that
+// cannot even be read keep none of the others open.
+func TestSweepGoesOnBehindARoundThatIsStuck(t *testing.T) {
+	s, closed := newSweeper(t, map[string]machine.Status{"b": ""}, "a", "b", "c", "d")
+	put(t, s, "bb", `"not a round"`)
+	broken, closeRound := errors.New("broken"), s.CloseRound
+	s.CloseRound = func(ctx context.Context, execution string, n int) error {
+		if execution == "a" {
+			return broken
+		}
+		return closeRound(ctx, execution, n)
+	}
+	measured := 0
+	s.Measure = func(context.Context) error { measured++; return nil }
+	out, err := s.All(t.Context())
+	if !errors.Is(err, broken) || !strings.Contains(fmt.Sprint(err), "No answer.") || !strings.Contains(fmt.Sprint(err), "decode open round bb") {
+		t.Errorf("err = %v, want all three", err)
+	}
+	if diff := cmp.Diff([]string{"c/1", "d/1"}, *closed); diff != "" || out.Closed != 2 || measured != 1 {
+		t.Errorf("%d closed, measured %d times; closed (-want +got):\n%s", out.Closed, measured, diff)
+	}
+}
+
+func TestSweepTellsThatItCouldNotMeasure(t *testing.T) {
+	s, closed := newSweeper(t, nil, "a")
+	broken := errors.New("broken")
+	s.Measure = func(context.Context) error { return broken }
+	if _, err := s.All(t.Context()); !errors.Is(err, broken) || len(*closed) != 1 {
+		t.Errorf("err = %v, closed %v", err, *closed)
+	}
+}
+
+func put(t *testing.T, s *sweep.Sweeper, name, doc string) {
+	t.Helper()
+	item := table.Item{Key: table.Key{Partition: "OPEN", Sort: name}, Doc: json.RawMessage(doc)}
+	if _, err := s.Runs.Table.Put(t.Context(), item, table.Condition{}); err != nil {
+		t.Fatal(err)
 	}
 }
