@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"hubspotconnector/internal/connector"
-	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/machine"
 )
 
@@ -20,4 +19,9 @@ type Service struct {
 	Now       func() time.Time // nil = time.Now
 }
 
-var errNotYet = fault.New(fault.Internal, "not there yet")
+func (s *Service) now() time.Time {
+	if s.Now == nil {
+		return time.Now()
+	}
+	return s.Now()
+}

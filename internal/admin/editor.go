@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/gainsight"
 	"hubspotconnector/internal/job"
 	"hubspotconnector/internal/mapping"
@@ -156,3 +157,7 @@ type KeyEffect struct {
 func (s *Service) KeyEffects(ctx context.Context, keys []string) ([]KeyEffect, error) {
 	return nil, errNotYet
 }
+
+var errNotYet = fault.New(fault.Internal, "not yet")
+
+func (s *Service) targetLabels() map[string]string { return nil }

@@ -4,6 +4,7 @@
 package catalog
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -103,4 +104,13 @@ func Find(name string) (Object, bool) {
 		return Object{}, false
 	}
 	return objects[i], true
+}
+
+// Link is the address of a record's page in HubSpot; "" if it has none or the
+// account is not known.
+func (o Object) Link(portalID int64, id string) string {
+	if portalID == 0 || !o.Page {
+		return ""
+	}
+	return fmt.Sprintf("https://app.hubspot.com/contacts/%d/record/%s/%s", portalID, o.TypeID, id)
 }

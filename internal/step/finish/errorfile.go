@@ -128,10 +128,10 @@ func dataset(plan staging.Plan) []column {
 // link leads to the record in HubSpot; owners have no page of their own.
 func link(plan staging.Plan, id string) string {
 	object, ok := catalog.Find(plan.Job.Mapping.Source)
-	if !ok || plan.PortalID == 0 || object.Name == "owner" {
+	if !ok {
 		return ""
 	}
-	return fmt.Sprintf("https://app.hubspot.com/contacts/%d/record/%s/%s", plan.PortalID, object.TypeID, id)
+	return object.Link(plan.PortalID, id)
 }
 
 // safe makes a cell that a spreadsheet would run as a formula plain text.
