@@ -21,7 +21,7 @@ var (
 	throttled = codes("ThrottlingException", "Throttling", "ThrottledException", "TooManyRequestsException", "RequestLimitExceeded", "RequestThrottled",
 		"RequestThrottledException", "ProvisionedThroughputExceededException", "BandwidthLimitExceeded", "SlowDown", "LimitExceededException",
 		"PriorRequestNotComplete", "EC2ThrottledException", "TransactionInProgressException")
-	skewed = codes("RequestTimeTooSkewed", "RequestExpired", "InvalidSignatureException", "SignatureDoesNotMatch", "RequestInTheFuture")
+	skewed  = codes("RequestTimeTooSkewed", "RequestExpired", "InvalidSignatureException", "SignatureDoesNotMatch", "RequestInTheFuture")
 	expired = codes("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId",
 		"InvalidToken", "MissingAuthenticationToken", "MissingAuthenticationTokenException", "IncompleteSignature")
 	denied  = codes("AccessDenied", "AccessDeniedException", "NotAuthorized", "AuthorizationError", "AllAccessDisabled", "AccountProblem")
@@ -86,7 +86,8 @@ func byStatus(err error, api smithy.APIError, service, what string) error {
 // withoutAnswer is for errors before or instead of a service's answer.
 func withoutAnswer(err error, service string) error {
 	var unsent *smithyhttp.RequestSendError
-	if errors.As(err, &unsent) {
+	var broken *smithy.DeserializationError
+	if errors.As(err, &unsent) || errors.As(err, &broken) {
 		return fault.Wrap(err, fault.Transient, "%s cannot be reached. Check the network and the region; it is tried again.", service)
 	}
 	if strings.Contains(err.Error(), "get identity") { // the SDK has no type for it

@@ -70,13 +70,14 @@ func Start(t testing.TB, env ...string) Engine {
 	return e
 }
 
-// Config is what SDK clients need to reach an engine. They try a call once.
+// Config is what SDK clients need to reach an engine. They try a call
+// three times, as those of functions do.
 func Config(_ testing.TB, e Engine) aws.Config {
 	return aws.Config{
 		Region:           Region,
 		BaseEndpoint:     aws.String(e.Endpoint),
 		Credentials:      credentials.NewStaticCredentialsProvider("000000000000", "test", ""),
-		RetryMaxAttempts: 1,
+		RetryMaxAttempts: 3,
 	}
 }
 

@@ -10,14 +10,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
-	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/table"
-)
-
-// The longest keys, those of DynamoDB, in bytes.
-const (
-	maxPartition = 2048
-	maxSort      = 1024
 )
 
 var errDamaged = errors.New("an item is damaged")
@@ -106,25 +99,4 @@ func find(items *bbolt.Bucket, key []byte, now int64) (v value, ok bool, err err
 		return value{}, false, err
 	}
 	return v, !v.expired(now), nil
-}
-
-// checkKey returns why the key cannot be a key.
-func checkKey(key table.Key) error {
-	switch {
-	case key.Partition == "" || key.Sort == "":
-		return fault.New(fault.Invalid, "A stored item needs a name.")
-	case len(key.Partition) > maxPartition || len(key.Sort) > maxSort:
-		return fault.New(fault.Invalid, "A name of %d characters is too long to be stored.", max(len(key.Partition), len(key.Sort)))
-	}
-	return nil
-}
-
-func checkItem(item table.Item) error {
-	if err := checkKey(item.Key); err != nil {
-		return err
-	}
-	if size := len(item.Partition) + len(item.Sort) + len(item.Doc); size > table.MaxItemBytes {
-		return fault.New(fault.Invalid, "This is too large to be stored: %d KB of at most %d KB.", (size+1023)>>10, table.MaxItemBytes>>10)
-	}
-	return nil
 }

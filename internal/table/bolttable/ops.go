@@ -20,7 +20,7 @@ const (
 
 // Get implements table.Table.
 func (t *Table) Get(ctx context.Context, key table.Key) (table.Item, error) {
-	if err := checkKey(key); err != nil {
+	if err := table.CheckKey(key); err != nil {
 		return table.Item{}, err
 	}
 	var (
@@ -43,7 +43,7 @@ func (t *Table) Get(ctx context.Context, key table.Key) (table.Item, error) {
 // GetMany implements table.Table; what it returns was stored at one moment.
 func (t *Table) GetMany(ctx context.Context, keys []table.Key) ([]table.Item, error) {
 	for _, key := range keys {
-		if err := checkKey(key); err != nil {
+		if err := table.CheckKey(key); err != nil {
 			return nil, err
 		}
 	}
@@ -73,7 +73,7 @@ func (t *Table) GetMany(ctx context.Context, keys []table.Key) ([]table.Item, er
 
 // Put implements table.Table.
 func (t *Table) Put(ctx context.Context, item table.Item, cond table.Condition) (table.Item, error) {
-	if err := checkItem(item); err != nil {
+	if err := table.CheckItem(item); err != nil {
 		return table.Item{}, err
 	}
 	err := t.update(ctx, func(items *bbolt.Bucket, now int64) error {
@@ -89,15 +89,8 @@ func (t *Table) Put(ctx context.Context, item table.Item, cond table.Condition) 
 
 // PutMany implements table.Table.
 func (t *Table) PutMany(ctx context.Context, items []table.Item) error {
-	seen := make(map[table.Key]bool, len(items))
-	for _, item := range items {
-		if err := checkItem(item); err != nil {
-			return err
-		}
-		if seen[item.Key] {
-			return errTwice()
-		}
-		seen[item.Key] = true
+	if err := table.CheckItems(items); err != nil {
+		return err
 	}
 	for some := range slices.Chunk(items, maxPutMany) {
 		err := t.update(ctx, func(bucket *bbolt.Bucket, now int64) error {
@@ -123,26 +116,8 @@ func (t *Table) Delete(ctx context.Context, key table.Key, cond table.Condition)
 // Write implements table.Table. Of several failed conditions it returns the
 // first.
 func (t *Table) Write(ctx context.Context, ops []table.Op) error {
-	if len(ops) == 0 || len(ops) > table.MaxWriteOps {
-		return fault.New(fault.Invalid, "One write has 1 to %d parts, not %d.", table.MaxWriteOps, len(ops))
-	}
-	seen := make(map[table.Key]bool, len(ops))
-	for _, op := range ops {
-		check := checkItem
-		switch op.Verb {
-		case table.Put:
-		case table.Delete, table.Check:
-			check = func(item table.Item) error { return checkKey(item.Key) }
-		default:
-			return fault.New(fault.Invalid, "A write cannot %q.", op.Verb)
-		}
-		if err := check(op.Item); err != nil {
-			return err
-		}
-		if seen[op.Item.Key] {
-			return errTwice()
-		}
-		seen[op.Item.Key] = true
+	if err := table.CheckOps(ops); err != nil {
+		return err
 	}
 	return t.update(ctx, func(items *bbolt.Bucket, now int64) error {
 		for _, op := range ops {
@@ -153,8 +128,6 @@ func (t *Table) Write(ctx context.Context, ops []table.Op) error {
 		return nil
 	})
 }
-
-func errTwice() error { return fault.New(fault.Invalid, "One write has the same item twice.") }
 
 // apply does one op in a transaction and returns the value that is stored then.
 func apply(items *bbolt.Bucket, op table.Op, now int64) (value, error) {
@@ -193,7 +166,7 @@ func apply(items *bbolt.Bucket, op table.Op, now int64) (value, error) {
 // Query implements table.Table. A page ends early at 1 MB. The cursor is the
 // last sort key.
 func (t *Table) Query(ctx context.Context, partition string, r table.Range, limit int, cursor string, descending bool) (table.Page, error) {
-	if err := checkKey(table.Key{Partition: partition, Sort: "x"}); err != nil {
+	if err := table.CheckKey(table.Key{Partition: partition, Sort: "x"}); err != nil {
 		return table.Page{}, err
 	}
 	if limit <= 0 {
