@@ -146,7 +146,8 @@ func (a *account) byID(ctx context.Context) error {
 		case slices.Contains(next, ids[0]), len(next) == 0:
 			a.wrong("H18", "Do not sync changes yet, use -mode full: search does not filter by id. Tell HubSpot's support.", "The record behind the first is not found.")
 		default:
-			a.alike("H18", number(ids[0]) < number(ids[1]) && next[0] == ids[1], "Two pages agree: %t.", next[0] == ids[1])
+			right := number(ids[0]) < number(ids[1]) && next[0] == ids[1]
+			a.alike("H18", right, "The record behind the first is %s.", map[bool]string{true: "the second", false: "another one than the second"}[right])
 		}
 		return nil
 	}

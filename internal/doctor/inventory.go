@@ -69,7 +69,7 @@ func gainsightMarks() []mark {
 		{id: "G21", assumption: "An IN takes 50 values.", does: "Asks for as many at a time as were found to work."},
 		{id: "G22", assumption: "A read gives up to 5,000 rows.", does: "Reads pages of the size that was found."},
 		{id: "G23", assumption: "An unknown field is refused.", does: "Sends only fields that are described."},
-		{id: "G24", assumption: "Comparisons tell upper case from lower case, or not.", does: "Reads the whole object to find rows by a key with letters, if they do."},
+		{id: "G24", assumption: "Comparisons do not tell upper case from lower case.", does: "Finds rows by asking, where they do not; by reading the whole object where they do and a key has letters."},
 		{id: "G25", assumption: "GSIDs have 36 characters, of which the objects' rows share 18.", does: "Saves memory by it, and does not rely on it."},
 		{id: "G26", assumption: "An insert answers 200 with GSIDs in the order of the request.", does: "Takes the GSIDs by order; looks rows up if their number is another.", write: true},
 		{id: "G27", assumption: "A refused batch stores nothing, and says why in nested lists.", does: "Reads any nesting; halves the batch until the guilty row is alone.", write: true},
