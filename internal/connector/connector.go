@@ -16,6 +16,7 @@ import (
 	"hubspotconnector/internal/config"
 	"hubspotconnector/internal/connection"
 	"hubspotconnector/internal/delta"
+	"hubspotconnector/internal/doctor"
 	"hubspotconnector/internal/gainsight"
 	"hubspotconnector/internal/hubspot"
 	"hubspotconnector/internal/job"
@@ -92,6 +93,8 @@ type Connector struct {
 
 	HubSpot   *hubspot.Client
 	Gainsight *gainsight.Client
+	// Found is how both vendors speak, see package doctor.
+	Found *doctor.Store
 	// Budgets are both vendors' quotas, by vendor.
 	Budgets map[string]map[string]*budget.Budget
 

@@ -28,6 +28,9 @@ type Limits struct {
 	HubSpotSearch budget.Window // searches, rolling
 	Gainsight     budget.Window // calls, aligned to the clock
 	GainsightDay  budget.Window // calls, aligned to the clock
+	// GainsightUsers and GainsightUsersDay are those of the User API, aligned to
+	// the clock.
+	GainsightUsers, GainsightUsersDay budget.Window
 }
 
 // ReadSettings reads the settings of both vendors. Problems are in env.Err.
@@ -45,6 +48,8 @@ func ReadSettings(env *serve.Env) Settings {
 	s.HubSpot.ClientSecret = env.Secret("HUBSPOT_CLIENT_SECRET")
 	s.Limits.readHubSpot(env)
 	s.Limits.readGainsight(env)
+	s.Limits.GainsightUsers = window(env, "GAINSIGHT_USER_LIMIT", true)
+	s.Limits.GainsightUsersDay = window(env, "GAINSIGHT_USER_DAY_LIMIT", true)
 	if g := s.Gainsight; g.AccessKey == "" && (g.ClientID == "" || g.ClientSecret == "") {
 		env.Missing("GAINSIGHT_ACCESS_KEY (or GAINSIGHT_CLIENT_ID and GAINSIGHT_CLIENT_SECRET)")
 	}

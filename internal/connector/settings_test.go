@@ -55,6 +55,7 @@ func TestSettingsAreTakenAsSet(t *testing.T) {
 		"HUBSPOT_API_URL": "http://127.0.0.1:8080", "HUBSPOT_APP_URL": "http://localhost:8080/", "HUBSPOT_API_VERSION": "2027-03",
 		"REDIRECT_URL": "https://sync.example.com/back", "GAINSIGHT_CLIENT_ID": "g", "GAINSIGHT_CLIENT_SECRET": "canary-c", "CONNECTION_NAME": "Sales",
 		"HUBSPOT_LIMIT": "100/10s", "HUBSPOT_SEARCH_LIMIT": " 4 / 1s ", "GAINSIGHT_LIMIT": "100/60s", "GAINSIGHT_DAY_LIMIT": "50000/24h",
+		"GAINSIGHT_USER_LIMIT": "90/1h", "GAINSIGHT_USER_DAY_LIMIT": "900/24h",
 	})
 	got, err := read(vars)
 	if err != nil {
@@ -72,6 +73,9 @@ func TestSettingsAreTakenAsSet(t *testing.T) {
 			HubSpotSearch: budget.Window{Calls: 4, Per: time.Second},
 			Gainsight:     budget.Window{Calls: 100, Per: time.Minute, Fixed: true},
 			GainsightDay:  budget.Window{Calls: 50000, Per: 24 * time.Hour, Fixed: true},
+
+			GainsightUsers:    budget.Window{Calls: 90, Per: time.Hour, Fixed: true},
+			GainsightUsersDay: budget.Window{Calls: 900, Per: 24 * time.Hour, Fixed: true},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -98,7 +102,7 @@ func TestEachWrongSettingIsNamed(t *testing.T) {
 			tests = append(tests, test{name + " in " + variable, variable, value})
 		}
 	}
-	for _, variable := range []string{"HUBSPOT_LIMIT", "HUBSPOT_SEARCH_LIMIT", "GAINSIGHT_LIMIT", "GAINSIGHT_DAY_LIMIT"} {
+	for _, variable := range []string{"HUBSPOT_LIMIT", "HUBSPOT_SEARCH_LIMIT", "GAINSIGHT_LIMIT", "GAINSIGHT_DAY_LIMIT", "GAINSIGHT_USER_LIMIT", "GAINSIGHT_USER_DAY_LIMIT"} {
 		for _, value := range []string{"100", "/60s", "100/", "0/60s", "-1/60s", "1.5/60s", "100/60", "100/50ms", "100/-60s", "100/60s/2", "many/60s"} {
 			tests = append(tests, test{variable + " " + value, variable, value})
 		}
@@ -123,6 +127,28 @@ func TestAllWrongSettingsAreInOneError(t *testing.T) {
 	} {
 		if !strings.Contains(fault.MessageOf(err), want) {
 			t.Errorf("%q does not name %s", fault.MessageOf(err), want)
+		}
+	}
+}
+
+func TestTheLimitsOfUsersAreThoseOfTheSettings(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		hour, day budget.Window
+		want      []budget.Window
+	}{
+		{
+			"Gainsight's own", budget.Window{}, budget.Window{},
+			[]budget.Window{{Calls: 100, Per: time.Hour, Fixed: true}, {Calls: 1000, Per: 24 * time.Hour, Fixed: true}},
+		},
+		{
+			"set", budget.Window{Calls: 7, Per: time.Hour, Fixed: true}, budget.Window{Calls: 70, Per: 24 * time.Hour, Fixed: true},
+			[]budget.Window{{Calls: 7, Per: time.Hour, Fixed: true}, {Calls: 70, Per: 24 * time.Hour, Fixed: true}},
+		},
+	} {
+		c := connector.New(connector.Settings{Limits: connector.Limits{GainsightUsers: tt.hour, GainsightUsersDay: tt.day}}, connector.Ports{})
+		if diff := cmp.Diff(tt.want, c.Budgets[connector.Gainsight][gainsight.BudgetUsers].Windows); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
 	}
 }

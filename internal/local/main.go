@@ -22,6 +22,7 @@ const usage = `The HubSpot → Gainsight connector on one machine.
 
   demo     simulate both vendors, sync, edit some records, sync again
   sync     sync real accounts (or other endpoints): -chain NAME or -job NAME
+  doctor   ask both vendors how they speak, and keep it for sync
   find ID  tell what became of a HubSpot record
   export   write jobs, chains, schedules and keys as YAML: export FILE
   apply    take them from a YAML file: apply FILE
@@ -74,6 +75,8 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 		return demo(ctx, args, out)
 	case "sync":
 		return sync(ctx, args, out)
+	case "doctor":
+		return examine(ctx, args, out)
 	case "find":
 		return find(ctx, args, out)
 	case "export":
@@ -84,7 +87,7 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 		_, err := io.WriteString(out, usage)
 		return err
 	}
-	return fault.New(fault.Invalid, "There is no command %q: use demo, sync, find, export, apply or help.", name)
+	return fault.New(fault.Invalid, "There is no command %q: use demo, sync, doctor, find, export, apply or help.", name)
 }
 
 // say prints. A screen that is gone needs no words, so there is no error.

@@ -14,6 +14,7 @@ var names = []string{ //nolint:gochecknoglobals // a constant
 	"GAINSIGHT_URL", "GAINSIGHT_ACCESS_KEY", "GAINSIGHT_CLIENT_ID", "GAINSIGHT_CLIENT_SECRET",
 	"CONNECTION_NAME", "REDIRECT_URL",
 	"HUBSPOT_LIMIT", "HUBSPOT_SEARCH_LIMIT", "GAINSIGHT_LIMIT", "GAINSIGHT_DAY_LIMIT",
+	"GAINSIGHT_USER_LIMIT", "GAINSIGHT_USER_DAY_LIMIT",
 }
 
 // flagName is the flag of a setting: HUBSPOT_API_URL is -hubspot-api-url.

@@ -155,17 +155,17 @@ func reasons(counts map[record.Code]int) string {
 	return strings.Join(parts, ", ")
 }
 
-// write stores the summaries as JSON; "" stores nothing.
-func write(path string, all []summary) error {
+// write stores what a command found as JSON; "" stores nothing.
+func write(path string, all any) error {
 	if path == "" {
 		return nil
 	}
 	text, err := json.MarshalIndent(all, "", "  ")
 	if err != nil {
-		return fmt.Errorf("encode summary: %w", err)
+		return fmt.Errorf("encode %s: %w", path, err)
 	}
 	if err := os.WriteFile(path, append(text, '\n'), 0o600); err != nil {
-		return fault.Wrap(err, fault.Invalid, "The summary could not be written to %s. Check the folder and its free space.", path)
+		return fault.Wrap(err, fault.Invalid, "%s could not be written. Check the folder and its free space.", path)
 	}
 	return nil
 }

@@ -42,13 +42,9 @@ func sync(ctx context.Context, args []string, out io.Writer) error {
 	if err := choose(&in, *mode, *since); err != nil {
 		return err
 	}
-	s, err := read()
+	s, back, err := localSettings(read)
 	if err != nil {
 		return err
-	}
-	back, err := url.Parse(s.HubSpot.RedirectURL)
-	if err != nil || back.Scheme != "http" {
-		return fault.New(fault.Invalid, "REDIRECT_URL must lead to this machine, such as http://localhost:8976/oauth/callback.")
 	}
 	sys, closeAll, err := open(*dir, s, vendors{})
 	if err != nil {
