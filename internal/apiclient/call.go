@@ -19,6 +19,10 @@ const (
 	longestPause = 20 * time.Second
 )
 
+// leastTry is the time that a repeated try must have before the caller's deadline.
+// If it has less, the error is returned while there is time to deal with it.
+const leastTry = 15 * time.Second
+
 // refusedPause is the wait after a 429 that does not say when.
 const refusedPause = time.Second
 
@@ -156,6 +160,9 @@ func (k *call) backOff(ctx context.Context, transient error) error {
 			return transient
 		}
 		pause += p.least
+	}
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < pause+leastTry {
+		return transient
 	}
 	return k.pause(ctx, pause)
 }

@@ -335,12 +335,12 @@ func TestAFormIsSentInTheBody(t *testing.T) {
 func TestACancelledCallEndsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, a := range []answer{{hang: true}, {status: 503}} {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(time.Second, cancel)
 			c, v := connect(a)
 			err := c.Do(ctx, read())
-			cancel()
 			checkFault(t, err, fault.Transient, "The call to Vendor was stopped.")
-			if !errors.Is(err, context.DeadlineExceeded) {
+			if !errors.Is(err, context.Canceled) {
 				t.Errorf("%v does not say why", err)
 			}
 			if took := time.Since(v.start); took != time.Second || len(v.at) != 1 {
@@ -348,4 +348,23 @@ func TestACancelledCallEndsAtOnce(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What cannot be tried again in time is told while the caller has time to deal
+// with it.
+func TestNoTryIsBegunShortlyBeforeTheDeadline(t *testing.T) {
+	for _, tt := range []struct {
+		left  time.Duration
+		calls int
+	}{{time.Minute, 4}, {17 * time.Second, 3}, {15 * time.Second, 1}} {
+		synctest.Test(t, func(t *testing.T) {
+			c, v := connect(answer{status: 500})
+			ctx, cancel := context.WithTimeout(t.Context(), tt.left)
+			defer cancel()
+			err := c.Do(ctx, read())
+			if !fault.Is(err, fault.Transient) || fault.MessageOf(err) != "Down." || len(v.at) != tt.calls || ctx.Err() != nil {
+				t.Errorf("%s before the deadline: %v after %d calls, want %d", tt.left, err, len(v.at), tt.calls)
+			}
+		})
+	}
 }

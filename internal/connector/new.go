@@ -56,10 +56,14 @@ func New(s Settings, p Ports) *Connector {
 	return c
 }
 
+// callTime is the most that one try of a call may take. It fits, with a write and
+// an answer, into the time that steps keep before their deadline.
+const callTime = 40 * time.Second
+
 // vendors builds the clients of both, with their budgets and tokens.
 func (c *Connector) vendors(s Settings, p Ports, tokens *token.Store, leases *lease.Store) {
 	c.Budgets = budgets(s.Limits, p)
-	api := apiclient.Client{Now: p.Now, Sleep: p.Sleep, Counted: func(ctx context.Context, vendor string) {
+	api := apiclient.Client{Timeout: callTime, Now: p.Now, Sleep: p.Sleep, Counted: func(ctx context.Context, vendor string) {
 		meter.Count(ctx, vendor)
 		p.Metrics.Emit(ctx, metric.VendorCalls, vendor, 1)
 	}, Refused: func(ctx context.Context, vendor string) {

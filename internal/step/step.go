@@ -28,7 +28,7 @@ type Turn struct {
 }
 
 // stopBefore is how long before the Lambda deadline a step takes no more work:
-// one vendor call at its 30 s timeout, one write, the answer, and some room.
+// one vendor call at its 40 s timeout, one write, the answer, and some room.
 const stopBefore = 60 * time.Second
 
 // Short reports whether time for this call runs short.
