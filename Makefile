@@ -4,7 +4,6 @@ TOOLS       := $(CURDIR)/.tools
 LINT        := 2.15.0
 RUN_FLAGS   ?=
 ENV         ?= default
-GOARCH      ?= arm64
 
 # Engines and validators that are not ours, for the tests. Nothing of them is deployed.
 ENGINE      := ministack==1.5.33 aws-sam-translator==1.103.0
@@ -59,7 +58,7 @@ deploy: $(SAM_DONE) ## Build, and deploy to the AWS account that is signed in; E
 # sam build calls this once per function; the name of the resource is that of its folder.
 .PHONY: build-%Function
 build-%Function:
-	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags "-s -w" -o $(ARTIFACTS_DIR)/bootstrap ./functions/$$(echo $* | tr A-Z a-z)
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(or $(GOARCH),arm64) go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags "-s -w" -o $(ARTIFACTS_DIR)/bootstrap ./functions/$$(echo $* | tr A-Z a-z)
 
 .PHONY: tools
 tools: $(ENGINE_DONE) $(SAM_DONE) $(CFN_DONE) $(NODE_DONE) ## Install what the tests run besides Go, into .tools
