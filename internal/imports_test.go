@@ -85,6 +85,8 @@ var allowed = []struct{ pkg, imports string }{
 	{"blob/dirblob", "blob fault"},
 	{"secret/filesealer", "fault secret"},
 	{"awsfault", "fault"},
+	{"table/dynamotable", "awsfault fault table"},
+	{"blob/s3blob", "awsfault blob fault"},
 	{"awstest", ""},
 	{"template", ""}, // tests alone: template.yaml against the code
 	{"mail/dirmail", "fault mail"},
@@ -97,7 +99,7 @@ var allowed = []struct{ pkg, imports string }{
 	{"deployed", "awsfault connector fault secret serve"},
 
 	// What people and programs reach.
-	{"preview", "avatar blob delta fault lease meter record run staging step step/extract step/plan step/transform step/upsert table"},
+	{"preview", "avatar blob delta fault lease record run staging step step/extract step/plan step/transform step/upsert table"},
 	{"signin", "fault secret"},
 	{"admin", "activity avatar blob budget catalog chain connection connector delta fault gainsight hubspot job lease machine mapping mapping/lookup meter ootb person preview record run schedule setting staging step step/extract step/plan step/transform step/upsert table token"},
 	{"console", "activity admin avatar budget catalog chain connection connector fault gainsight job mapping mapping/condition person record run schedule setting signin"},

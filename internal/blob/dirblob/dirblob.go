@@ -108,27 +108,6 @@ func full(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG) || errors.Is(err, io.ErrShortWrite)
 }
 
-// check returns why name cannot be a name. A prefix may be empty or end anywhere.
-func check(name string, prefix bool) error {
-	parts := strings.Split(name, "/")
-	for i, part := range parts {
-		open := prefix && i == len(parts)-1 // more of this part may follow
-		if !open && (part == "" || part == "." || part == "..") {
-			return fault.New(fault.Invalid, "%q is no name for a file.", name)
-		}
-		for _, c := range []byte(part) {
-			if !allowed(c) {
-				return fault.New(fault.Invalid, "%q is no name for a file.", name)
-			}
-		}
-	}
-	return nil
-}
-
-func allowed(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.'
-}
-
 func (b *Bucket) path(name string) string { return filepath.Join(b.dir, filepath.FromSlash(name)) }
 
 func taken(err error) error {
@@ -174,7 +153,7 @@ func start(ctx context.Context, name string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return check(name, false)
+	return blob.CheckName(name)
 }
 
 // temp creates a temporary file beside file. A Delete at the same time may remove
@@ -281,7 +260,7 @@ func (b *Bucket) List(ctx context.Context, prefix string) ([]blob.Info, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := check(prefix, true); err != nil {
+	if err := blob.CheckPrefix(prefix); err != nil {
 		return nil, err
 	}
 	var files []blob.Info
