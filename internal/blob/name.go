@@ -26,5 +26,6 @@ func check(name string, prefix bool) error {
 }
 
 func forbidden(c rune) bool {
-	return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.')
+	letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+	return !letter && c != '-' && c != '_' && c != '.'
 }

@@ -151,6 +151,8 @@ func wrap(err error) error {
 			return fault.Wrap(err, fault.Transient, "S3 could not finish a call. It is tried again.")
 		case "MovedPermanently":
 			return fault.Wrap(err, fault.Invalid, "S3 keeps the bucket in another region. Set the region in which it was deployed.")
+		case "Forbidden":
+			return fault.Wrap(err, fault.Invalid, "S3 does not let this function use the bucket. Add the permission to its role, and check the key's policy.")
 		case "AccessDenied":
 			if strings.Contains(strings.ToLower(api.ErrorMessage()), "kms") {
 				return fault.Wrap(err, fault.Invalid, "S3 cannot use the bucket's KMS key. Enable the key, and allow this function's role to use it.")

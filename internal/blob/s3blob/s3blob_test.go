@@ -1,6 +1,7 @@
 package s3blob_test
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -78,15 +79,12 @@ func stream(n int) func(io.Writer) error {
 	}
 }
 
-// digits is an endless text of which no two parts are the same.
+// digits is an endless text. Its period is no divisor of a part.
 type digits struct{}
 
-func (digits) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = "0123456789a"[i%11]
-	}
-	return len(p), nil
-}
+var period = bytes.Repeat([]byte("0123456789a"), 10_000)
+
+func (digits) Read(p []byte) (int, error) { return copy(p, period), nil }
 
 // holds fails the test unless the file is the n bytes of stream.
 func holds(t *testing.T, b *s3blob.Bucket, name string, n int) {
@@ -144,7 +142,7 @@ func get(t *testing.T, link string) (status int, disposition, body string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := http.DefaultClient.Do(request)
+	resp, err := new(http.Client).Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func (t *Table) Query(ctx context.Context, partition string, r table.Range, limi
 		limit = defaultPage
 	}
 	in := &dynamodb.QueryInput{
-		TableName: &t.name, ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(!descending), Limit: aws.Int32(int32(min(limit, 1<<30))), //nolint:gosec // bounded
+		TableName: &t.name, ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(!descending), Limit: aws.Int32(int32(min(limit, 1<<30))),
 		KeyConditionExpression: aws.String("pk = :p"), FilterExpression: aws.String(ifAlive),
 		ExpressionAttributeValues: attributes{":p": text(partition), ":now": t.now()},
 	}
