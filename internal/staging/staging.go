@@ -6,9 +6,11 @@ package staging
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"hubspotconnector/internal/blob"
@@ -222,7 +224,47 @@ func (s *Store) PutIndex(ctx context.Context, id run.ID, index string, x *lookup
 
 // Index returns a stored index, or fault.NotFound.
 func (s *Store) Index(ctx context.Context, id run.ID, index string) (*lookup.Index, error) {
-	f, err := s.Bucket.Open(ctx, name(id, "index-%s", index))
+	return s.index(ctx, name(id, "index-%s", index))
+}
+
+// Begun is a look-up index that is not whole yet, by the index's name.
+type Begun struct {
+	Store *Store
+	Run   run.ID
+	Index string
+}
+
+// Put stores how far the index has come: it holds the rows up to a GSID.
+func (d Begun) Put(ctx context.Context, upTo string, x *lookup.Index) error {
+	err := d.Store.Bucket.Create(ctx, name(d.Run, "index-%s-up-to-%x", d.Index, upTo), x.Encode)
+	if fault.Is(err, fault.Conflict) {
+		return nil
+	}
+	return err
+}
+
+// Get returns what came farthest, and the GSID up to which it holds rows, or
+// fault.NotFound.
+func (d Begun) Get(ctx context.Context) (x *lookup.Index, upTo string, err error) {
+	prefix := name(d.Run, "index-%s-up-to-", d.Index)
+	files, err := d.Store.Bucket.List(ctx, prefix)
+	if err != nil {
+		return nil, "", err
+	}
+	if len(files) == 0 {
+		return nil, "", fault.New(fault.NotFound, "Nothing of this index was read yet.")
+	}
+	last := files[len(files)-1].Name // hexadecimal digits keep the order of GSIDs
+	gsid, err := hex.DecodeString(strings.TrimPrefix(last, prefix))
+	if err != nil {
+		return nil, "", fmt.Errorf("read name of %s: %w", last, err)
+	}
+	x, err = d.Store.index(ctx, last)
+	return x, string(gsid), err
+}
+
+func (s *Store) index(ctx context.Context, file string) (*lookup.Index, error) {
+	f, err := s.Bucket.Open(ctx, file)
 	if err != nil {
 		return nil, err
 	}

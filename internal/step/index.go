@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/mapping/lookup"
 )
 
@@ -39,18 +40,49 @@ func hasCase(s string) bool { return strings.ToLower(s) != strings.ToUpper(s) }
 // November 2026).
 const pageRows = 5000
 
-// Fill adds every row of an object to an index over fields.
-func Fill(ctx context.Context, target Reader, x *lookup.Index, object string, fields []string) error {
-	for after := ""; ; {
-		rows, err := target.Scan(ctx, object, append([]string{"Gsid"}, fields...), after, pageRows)
-		if err != nil {
-			return err
+// Begun keeps an index that is not whole yet.
+type Begun interface {
+	// Get returns what came farthest, and the GSID up to which it holds rows, or
+	// fault.NotFound.
+	Get(ctx context.Context) (x *lookup.Index, upTo string, err error)
+	Put(ctx context.Context, upTo string, x *lookup.Index) error
+}
+
+// Fill returns the index of all rows of an object over fields. A million rows take
+// more calls than Gainsight grants in a minute, so what was read before quota or
+// time ended (then it is Throttled) or a call failed is kept, and the next Fill
+// goes on behind it. A nil begun keeps nothing.
+func Fill(ctx context.Context, target Reader, begun Begun, object string, fields []string) (*lookup.Index, error) {
+	x, upTo := lookup.NewIndex(fields), ""
+	if begun != nil {
+		known, at, err := begun.Get(ctx)
+		switch {
+		case err == nil:
+			x, upTo = known, at
+		case !fault.Is(err, fault.NotFound):
+			return nil, err
 		}
-		add(x, fields, rows)
-		if len(rows) < pageRows {
-			return nil
+	}
+	from := upTo
+	for {
+		rows, err := target.Scan(ctx, object, append([]string{"Gsid"}, fields...), upTo, pageRows)
+		if err == nil {
+			add(x, fields, rows)
+			if len(rows) < pageRows {
+				return x, nil
+			}
+			upTo = Text(rows[len(rows)-1]["Gsid"])
+			if !Short(ctx) {
+				continue
+			}
+			err = fault.New(fault.Throttled, "Reading %s goes on in the next call.", object)
 		}
-		after = Text(rows[len(rows)-1]["Gsid"])
+		if begun != nil && upTo != from && !fault.Is(err, fault.Invalid) {
+			if err := begun.Put(ctx, upTo, x); err != nil {
+				return nil, err
+			}
+		}
+		return nil, err
 	}
 }
 

@@ -249,7 +249,7 @@ func (w *work) index(ctx context.Context, i int, wanted map[string]bool) (finder
 	if len(wanted) <= limit && !whole {
 		return x, step.FillKeys(ctx, w.Target, x, d.Object, fields, values)
 	}
-	if err := step.Fill(ctx, w.Target, x, d.Object, fields); err != nil {
+	if x, err = step.Fill(ctx, w.Target, staging.Begun{Store: w.Staging, Run: w.in.Run, Index: name}, d.Object, fields); err != nil {
 		return nil, err
 	}
 	return x, w.Staging.PutIndex(ctx, w.in.Run, name, x)

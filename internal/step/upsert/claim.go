@@ -3,6 +3,7 @@ package upsert
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"hubspotconnector/internal/delta"
@@ -10,6 +11,7 @@ import (
 	"hubspotconnector/internal/mapping/lookup"
 	"hubspotconnector/internal/record"
 	"hubspotconnector/internal/run"
+	"hubspotconnector/internal/staging"
 	"hubspotconnector/internal/step"
 )
 
@@ -214,12 +216,7 @@ func (w *work) existing(ctx context.Context, object string, key []string, items 
 			asked[strings.ToLower(strings.TrimSpace(values[0]))] = true
 		}
 	}
-	if whole && len(asked) > 0 {
-		err = step.Fill(ctx, w.Target, fresh, object, key)
-	} else {
-		err = step.FillKeys(ctx, w.Target, fresh, object, key, sorted(asked))
-	}
-	if err != nil {
+	if err := step.FillKeys(ctx, w.Target, fresh, object, key, sorted(asked)); err != nil {
 		return nil, err
 	}
 	found := make([]lookup.Result, len(items))
@@ -227,10 +224,15 @@ func (w *work) existing(ctx context.Context, object string, key []string, items 
 		values := w.values(it.row(), key)
 		switch {
 		case values == nil:
-		case it.tried || f.index == nil:
+		case f.index == nil || it.tried && !whole:
 			found[i] = fresh.Find(values)
 		default:
 			found[i] = f.index.Find(values)
+			if it.tried { // what it inserted is found by the very values
+				found[i].GSIDs = append(found[i].GSIDs, fresh.Find(values).GSIDs...)
+				slices.Sort(found[i].GSIDs)
+				found[i].GSIDs = slices.Compact(found[i].GSIDs)
+			}
 		}
 	}
 	return found, nil
@@ -274,8 +276,8 @@ func (w *work) finder(ctx context.Context, object string, key []string, whole bo
 	}
 	x, err := w.Staging.Index(ctx, w.run.ID, name)
 	if fault.Is(err, fault.NotFound) {
-		x = lookup.NewIndex(key)
-		if err = step.Fill(ctx, w.Target, x, object, key); err == nil {
+		begun := staging.Begun{Store: w.Staging, Run: w.run.ID, Index: name}
+		if x, err = step.Fill(ctx, w.Target, begun, object, key); err == nil {
 			err = w.Staging.PutIndex(ctx, w.run.ID, name, x)
 		}
 	}

@@ -94,6 +94,28 @@ func TestARowThatDiffersInCaseAloneIsFoundInAnExactTarget(t *testing.T) {
 	}
 }
 
+// The index was read before the insert, so what the insert stored is asked for.
+func TestALostInsertIsFoundInAnExactTarget(t *testing.T) {
+	w := newWorld(t, companies())
+	w.target.exact = true
+	w.begin(entry("1", map[string]any{"HS_ID": "Acme", "Name": "a"}))
+	w.target.fail = func(_ int, what string) (bool, error) {
+		if what == "insert company 1" {
+			return true, lost()
+		}
+		return true, nil
+	}
+	_, err := w.Part(t.Context(), w.input)
+	wantKind(t, err, fault.Transient)
+	w.target.fail = nil
+	w.part()
+	w.wantCalls("scan company", "insert company 1", "find company 2", "update company 1")
+	w.want(run.Counts{Updated: 1}) // the row was there when it was asked for
+	if n := len(w.target.rows["company"]); n != 1 {
+		t.Errorf("%d rows, want 1", n)
+	}
+}
+
 func TestALargeFullRunReadsTheTargetOnce(t *testing.T) {
 	w := newWorld(t, companies())
 	w.mode, w.IndexFrom = run.ModeFull, 100
