@@ -119,10 +119,10 @@ func first(limit int, fields ...string) map[string]any {
 	return map[string]any{"select": fields, "orderBy": map[string]string{"Gsid": "asc"}, "limit": limit, "offset": 0}
 }
 
-// where adds a condition to a body.
-func where(body map[string]any, name, operator string, values ...string) map[string]any {
+// where adds a condition on GSIDs to a body.
+func where(body map[string]any, operator string, values ...string) map[string]any {
 	body["where"] = map[string]any{
-		"conditions": []map[string]any{{"name": name, "alias": "A", "value": values, "operator": operator}}, "expression": "A",
+		"conditions": []map[string]any{{"name": "Gsid", "alias": "A", "value": values, "operator": operator}}, "expression": "A",
 	}
 	return body
 }
@@ -365,12 +365,12 @@ func (o *organisation) objects(ctx context.Context) error {
 		all, err = o.client.Objects(ctx)
 		return err
 	})
-	if fault.Is(err, fault.Transient) || fault.Is(err, fault.Throttled) {
+	switch {
+	case fault.Is(err, fault.Transient), fault.Is(err, fault.Throttled):
 		return err
-	}
-	if err != nil {
+	case err != nil:
 		o.unchecked("G15", "The list of objects is not served.")
-		return nil
+		return nil //nolint:nilerr // that is the finding
 	}
 	custom, low := 0, 0
 	for _, one := range all {

@@ -88,7 +88,7 @@ func (o *organisation) shape(ids []string) {
 
 // noRows asks for rows that do not exist.
 func (o *organisation) noRows(ctx context.Context) error {
-	got, err := o.ask(ctx, o.name("company"), where(first(1, "Gsid"), "Gsid", "IN", "doctor"))
+	got, err := o.ask(ctx, o.name("company"), where(first(1, "Gsid"), "IN", "doctor"))
 	if err != nil {
 		return err
 	}
@@ -121,12 +121,12 @@ func (o *organisation) keyset(ctx context.Context) error {
 	if len(ids) < 2 {
 		return nil
 	}
-	got, err := o.ask(ctx, o.name("company"), where(first(1, "Gsid"), "Gsid", "GT", ids[0]))
+	got, err := o.ask(ctx, o.name("company"), where(first(1, "Gsid"), "GT", ids[0]))
 	if err != nil {
 		return err
 	}
 	behind, _ := got.rows()
-	chosen, err := o.ask(ctx, o.name("company"), where(first(2, "Gsid"), "Gsid", "IN", ids[1]))
+	chosen, err := o.ask(ctx, o.name("company"), where(first(2, "Gsid"), "IN", ids[1]))
 	if err != nil {
 		return err
 	}
@@ -194,7 +194,8 @@ func (o *organisation) pageRows(ctx context.Context) error {
 // page reads a page as large as can be. It returns how many rows came, and the
 // most that come if that is less than 5,000.
 func (o *organisation) page(ctx context.Context, object string) (n, most int, err error) {
-	limit, got := 5000, reply{}
+	limit := 5000
+	var got reply
 	for {
 		if got, err = o.ask(ctx, object, first(limit, "Gsid")); err != nil {
 			return 0, 0, err
@@ -214,7 +215,7 @@ func (o *organisation) page(ctx context.Context, object string) (n, most int, er
 	if len(rows) >= limit {
 		return len(rows), most, nil
 	}
-	behind, err := o.ask(ctx, object, where(first(1, "Gsid"), "Gsid", "GT", gsids(rows)[len(rows)-1]))
+	behind, err := o.ask(ctx, object, where(first(1, "Gsid"), "GT", gsids(rows)[len(rows)-1]))
 	if err != nil {
 		return 0, 0, err
 	}

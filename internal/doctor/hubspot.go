@@ -176,8 +176,11 @@ func (a *account) scopes(ctx context.Context) error {
 		name, path string
 		must       bool
 	}{
-		{"companies", "/crm/objects/%s/0-2", true}, {"contacts", "/crm/objects/%s/0-1", true}, {"owners", "/crm/owners/%s", true},
-		{"deals", "/crm/objects/%s/0-3", false}, {"tickets", "/crm/objects/%s/0-5", false},
+		{"companies", "/crm/objects/%s/0-2", true},
+		{"contacts", "/crm/objects/%s/0-1", true},
+		{"owners", "/crm/owners/%s", true},
+		{"deals", "/crm/objects/%s/0-3", false},
+		{"tickets", "/crm/objects/%s/0-5", false},
 	} {
 		got, err := a.probe(ctx, hubspot.BudgetObjects, http.MethodGet, a.client.Path(object.path)+"?limit=1", nil)
 		if err != nil {

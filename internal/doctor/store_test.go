@@ -61,7 +61,7 @@ func TestWhatWasFoundIsReadOnceInFiveMinutes(t *testing.T) {
 		t.Errorf("read again after 4 minutes, %d reads", table.reads)
 	}
 	now = now.Add(2 * time.Minute)
-	if !exact() || !exact() || table.reads != 1 {
+	if first, second := exact(), exact(); !first || !second || table.reads != 1 {
 		t.Errorf("not taken up after 6 minutes, %d reads", table.reads)
 	}
 }

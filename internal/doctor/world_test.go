@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -106,7 +105,7 @@ func newWorld(t *testing.T, o options) *world {
 		HubSpotHTTP:   &http.Client{Transport: w.source.Transport()},
 		GainsightHTTP: &http.Client{Transport: w.target.Transport()},
 		NewID:         func() string { w.ids++; return fmt.Sprintf("01J00000000000000000%06d", w.ids) },
-	}, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package gainsight_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"hubspotconnector/internal/fault"
+	"hubspotconnector/internal/gainsight"
 )
 
 func records(rows ...string) string {
@@ -200,5 +202,39 @@ func TestValuesAreReadAsTheyAre(t *testing.T) {
 	}}
 	if diff := cmp.Diff(want, rows); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestAPageThatIsSmallerThanAskedForIsFollowedByTheNext(t *testing.T) {
+	pages := []string{`{"Gsid":"A"},{"Gsid":"B"}`, `{"Gsid":"C"},{"Gsid":"D"}`, `{"Gsid":"E"}`}
+	c, v := connect(t, func(call int, _ *http.Request, _ string) (int, string) { return 200, records(pages[call]) })
+	c.Dialect = func(context.Context) (gainsight.Dialect, error) { return gainsight.Dialect{PageRows: 2}, nil }
+	rows, err := c.Scan(t.Context(), "company", nil, "", 5000)
+	if err != nil || len(rows) != 5 || len(v.sent) != 3 {
+		t.Errorf("%d rows in %d calls, %v; want 5 in 3", len(rows), len(v.sent), err)
+	}
+	if last := v.sent[2].Body; !strings.Contains(last, `"value":["D"]`) || !strings.Contains(last, `"limit":2`) {
+		t.Errorf("the last call asks for %s", last)
+	}
+}
+
+func TestADialectThatCannotBeReadFailsTheCall(t *testing.T) {
+	c, v := connect(t, answers(200, noRows))
+	c.Dialect = func(context.Context) (gainsight.Dialect, error) {
+		return gainsight.Dialect{}, fault.New(fault.Transient, "The table did not answer.")
+	}
+	_, errScan := c.Scan(t.Context(), "company", nil, "", 1)
+	_, errFind := c.Find(t.Context(), "company", nil, "Name", []string{"a"})
+	_, errInsert := c.Insert(t.Context(), "company", []map[string]any{{"Name": "a"}})
+	_, errPerson := c.PutPerson(t.Context(), map[string]any{"Email": "a@b.example"})
+	_, errSchema := c.Schema(t.Context(), "company")
+	_, errExact := c.Exact(t.Context())
+	for _, err := range []error{errScan, errFind, errInsert, errPerson, errSchema, errExact} {
+		if !fault.Is(err, fault.Transient) {
+			t.Errorf("err = %v, want Transient", err)
+		}
+	}
+	if len(v.sent) != 0 {
+		t.Errorf("%d calls, want none", len(v.sent))
 	}
 }

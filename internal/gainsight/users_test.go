@@ -80,8 +80,10 @@ func TestOnlyTheUserThatIsGoneIsRefusedANewStatus(t *testing.T) {
 		})
 		got, err := c.SetUserStatus(t.Context(), []string{"A", "B", "GONE", "C"}, false)
 		want := []record.Result{
-			{Done: true, GSID: "A"}, {Done: true, GSID: "B"},
-			{Done: true, Refusal: &record.Refusal{Code: "GSOBJ_1011", Message: "No entity"}}, {Done: true, GSID: "C"},
+			{Done: true, GSID: "A"},
+			{Done: true, GSID: "B"},
+			{Done: true, Refusal: &record.Refusal{Code: "GSOBJ_1011", Message: "No entity"}},
+			{Done: true, GSID: "C"},
 		}
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("%s: %v\n%s", name, err, diff)

@@ -27,7 +27,9 @@ func TestDoctorFindsHowTheVendorsSpeakAndSyncSpeaksLikewise(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var found map[string]struct{ Findings []map[string]string }
+	var found map[string]struct {
+		Findings []map[string]string `json:"findings"`
+	}
 	if err := json.Unmarshal(text, &found); err != nil || len(found["gainsight"].Findings) != 52 || len(found["hubspot"].Findings) != 21 {
 		t.Errorf("%v\n%s", err, text)
 	}
