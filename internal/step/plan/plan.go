@@ -194,6 +194,19 @@ func (p *Planner) freeze(ctx context.Context, j job.Job, in run.Input, schemas m
 	return frozen, nil
 }
 
+// Freeze returns the plan of a job as it would be made now, whether the job is
+// stored or not. It stores nothing. A job that cannot run is an error.
+func (p *Planner) Freeze(ctx context.Context, j job.Job, in run.Input) (staging.Plan, error) {
+	if len(j.Missing) > 0 {
+		return staging.Plan{}, fault.New(fault.Invalid, "%s", j.MissingSentence())
+	}
+	frozen, err := p.freeze(ctx, j, in, map[string]record.Schema{})
+	if err == nil && frozen.Broken != nil {
+		err = fault.New(frozen.Broken.Kind, "%s", frozen.Broken.Message)
+	}
+	return frozen, err
+}
+
 // mergedProperty tells which records were merged into one.
 const mergedProperty = "hs_merged_object_ids"
 
