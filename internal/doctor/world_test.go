@@ -67,7 +67,7 @@ func newWorld(t *testing.T, o options) *world {
 	w.source = hubspotsim.New(o.source)
 	w.source.AddApp(clientID, clientSecret, []string{redirectURL})
 	w.portal = w.source.AddPortal(portalID, "customer.example")
-	hubspotsim.Seed(w.portal, hubspotsim.DemoOptions{Owners: 6, Companies: 12, Contacts: 30})
+	hubspotsim.Seed(w.portal, hubspotsim.DemoOptions{Owners: 4, Companies: 12, Contacts: 16})
 	w.target = gainsightsim.New(gainsightsim.Options{
 		AccessKey: accessKey, ClientID: "m2m", ClientSecret: m2mSecret, Switches: o.target, Limits: gainsightsim.Limits{Off: true},
 	})

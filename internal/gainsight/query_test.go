@@ -207,7 +207,7 @@ func TestValuesAreReadAsTheyAre(t *testing.T) {
 
 func TestAPageThatIsSmallerThanAskedForIsFollowedByTheNext(t *testing.T) {
 	pages := []string{`{"Gsid":"A"},{"Gsid":"B"}`, `{"Gsid":"C"},{"Gsid":"D"}`, `{"Gsid":"E"}`}
-	c, v := connect(t, func(call int, _ *http.Request, _ string) (int, string) { return 200, records(pages[call]) })
+	c, v := connect(t, func(call int, _ *http.Request, _ string) (int, string) { return 200, records(pages[call-1]) })
 	c.Dialect = func(context.Context) (gainsight.Dialect, error) { return gainsight.Dialect{PageRows: 2}, nil }
 	rows, err := c.Scan(t.Context(), "company", nil, "", 5000)
 	if err != nil || len(rows) != 5 || len(v.sent) != 3 {
