@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -50,34 +51,53 @@ func everybodys(action string) bool {
 func permissionTable(s stack) string {
 	var b strings.Builder
 	b.WriteString("| who | may do | on |\n|---|---|---|\n")
-	row := func(who, role string) {
-		rows := map[string][]string{} // :: resources → actions
-		for _, one := range s.statements(role) {
-			on := strings.Join(names(one.resources), ", ")
-			if one.when != "" {
-				on += " (if " + one.when + ")"
-			}
-			for _, action := range one.actions {
-				if !everybodys(action) {
-					rows[on] = append(rows[on], action)
-				}
-			}
-		}
+	write := func(who string, rows map[string]string) {
 		for _, on := range slices.Sorted(maps.Keys(rows)) {
-			slices.Sort(rows[on])
-			fmt.Fprintf(&b, "| %s | %s | %s |\n", who, short(slices.Compact(rows[on])), on)
+			fmt.Fprintf(&b, "| %s | %s | %s |\n", who, rows[on], on)
 			who = ""
 		}
 	}
+	common := s.rows(id(s.prop(s.functions()[0], "Role")))
 	for _, one := range s.functions() {
-		row(folder(one), id(s.prop(one, "Role")))
+		own := s.rows(id(s.prop(one, "Role")))
+		maps.DeleteFunc(common, func(on, actions string) bool { return own[on] != actions })
+	}
+	write("every function", common)
+	for _, one := range s.functions() {
+		own := s.rows(id(s.prop(one, "Role")))
+		maps.DeleteFunc(own, func(on, actions string) bool { return common[on] == actions })
+		write(folder(one), own)
 	}
 	for _, one := range s.of("AWS::StepFunctions::StateMachine") {
-		row(strings.ToLower(strings.TrimSuffix(one, "Machine"))+" machine", id(s.prop(one, "RoleArn")))
+		write(strings.ToLower(strings.TrimSuffix(one, "Machine"))+" machine", s.rows(id(s.prop(one, "RoleArn"))))
 	}
-	row("schedules", "ScheduleRole")
+	write("schedules", s.rows("ScheduleRole"))
 	return b.String()
 }
+
+// rows returns what a role may do. :: resources → actions
+func (s stack) rows(role string) map[string]string {
+	rows := map[string][]string{}
+	for _, one := range s.statements(role) {
+		on := strings.Join(names(one.resources), ", ")
+		if one.when != "" {
+			on += " (if " + one.when + ")"
+		}
+		for _, action := range one.actions {
+			if !everybodys(action) {
+				rows[on] = append(rows[on], action)
+			}
+		}
+	}
+	out := map[string]string{}
+	for on, actions := range rows {
+		slices.Sort(actions)
+		out[on] = short(slices.Compact(actions))
+	}
+	return out
+}
+
+var colons = regexp.MustCompile(`:+`)
 
 // names tells resources by their name in the template.
 func names(resources []any) []string {
@@ -92,13 +112,13 @@ func names(resources []any) []string {
 			name = fmt.Sprint(r)
 		}
 		if name == "*" {
-			name = "all, as AWS knows no other way"
+			name = "all: AWS knows no other way"
 		}
 		name = strings.TrimPrefix(name, "arn:${AWS::Partition}:")
 		for _, cut := range []string{"${AWS::Region}", "${AWS::AccountId}", ".Arn", "${AWS::StackName}-"} {
 			name = strings.ReplaceAll(name, cut, "")
 		}
-		out = append(out, "`"+strings.NewReplacer("::", ":", "${", "", "}", "").Replace(name)+"`")
+		out = append(out, "`"+colons.ReplaceAllString(strings.NewReplacer("${", "", "}", "").Replace(name), ":")+"`")
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
