@@ -61,6 +61,7 @@ var allowed = []struct{ pkg, imports string }{
 	{"run", "fault lease meter record table"},
 	{"staging", "blob fault job mapping/lookup record run"},
 	{"delta", "fault record run table"},
+	{"mark", "fault record table"},
 
 	// The steps of a run: one package, one function and one state each.
 	{"step", "fault mapping/lookup"},
@@ -71,6 +72,9 @@ var allowed = []struct{ pkg, imports string }{
 	{"step/finish", "activity blob catalog fault metric record run staging step"},
 	{"step/notify", "fault mail run step"},
 	{"step/sweep", "fault machine run step"},
+
+	// What HubSpot tells.
+	{"webhook", "catalog connection fault job machine mark metric run secret"},
 
 	// How it stands.
 	{"gauge", "budget connection metric run schedule"},
@@ -95,7 +99,7 @@ var allowed = []struct{ pkg, imports string }{
 
 	// All of it, put together for functions and for local runs.
 	{"doctor", "apiclient fault gainsight hubspot record secret table token"},
-	{"connector", "activity apiclient avatar blob budget catalog chain config connection delta doctor fault gainsight gauge hubspot job lease machine mail mapping meter metric oauth ootb person record run schedule secret serve setting staging step step/extract step/finish step/notify step/plan step/sweep step/transform step/upsert table token"},
+	{"connector", "activity apiclient avatar blob budget catalog chain config connection delta doctor fault gainsight gauge hubspot job lease machine mail mapping mark meter metric oauth ootb person record run schedule secret serve setting staging step step/extract step/finish step/notify step/plan step/sweep step/transform step/upsert table token webhook"},
 	{"deployed", "awsfault blob/s3blob connector fault secret serve table/dynamotable"},
 
 	// What people and programs reach.

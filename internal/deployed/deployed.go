@@ -4,17 +4,55 @@
 package deployed
 
 import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/oklog/ulid/v2"
+
+	"hubspotconnector/internal/blob/s3blob"
 	"hubspotconnector/internal/connector"
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/serve"
+	"hubspotconnector/internal/table/dynamotable"
 )
 
 // Connector builds the connector of the function. Every problem of the
 // environment is in one error.
 func Connector(app *serve.App) (*connector.Connector, error) {
-	connector.ReadDeployment(app.Env, app.Name)
+	d := connector.ReadDeployment(app.Env, app.Name)
 	if err := app.Env.Err(); err != nil {
 		return nil, err
 	}
-	return nil, fault.New(fault.Invalid, "This version has no storage on AWS yet; it runs on one machine: make run, or go run ./internal/local sync.")
+	ports, err := open(d)
+	if err != nil {
+		return nil, err
+	}
+	ports.Metrics = app.Metrics
+	return connector.New(d.Settings, ports), nil
+}
+
+// open returns the ports of what the deployment names.
+func open(d connector.Deployment) (connector.Ports, error) {
+	// Timeouts and retries are those for calls within a region.
+	account, err := config.LoadDefaultConfig(context.Background(), config.WithDefaultsMode(aws.DefaultsModeInRegion))
+	if err != nil {
+		return connector.Ports{}, fault.Wrap(err, fault.Invalid, "The AWS configuration of this function cannot be read.")
+	}
+	if account.Region == "" {
+		return connector.Ports{}, fault.New(fault.Invalid, "Set these settings: AWS_REGION.")
+	}
+	files := s3.NewFromConfig(account, func(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil })
+	p := connector.Ports{
+		Table:  dynamotable.New(dynamodb.NewFromConfig(account), d.Table, dynamotable.Options{}),
+		Bucket: s3blob.New(files, d.Bucket, s3blob.Options{}),
+		NewID:  func() string { return ulid.Make().String() },
+	}
+	if d.Secret != "" {
+		p.Secret = (&Secrets{Client: secretsmanager.NewFromConfig(account), ID: d.Secret}).Get
+	}
+	return p, nil
 }

@@ -1,0 +1,187 @@
+package runtimetest_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"compress/flate"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"hubspotconnector/internal/serve/runtimetest"
+)
+
+// environment is a whole one, whose AWS is not there.
+func environment() map[string]string {
+	return map[string]string{
+		"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "canary", "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+		"AWS_MAX_ATTEMPTS": "1",
+		"TABLE":            "table", "BUCKET": "bucket", "KEY": "arn:aws:kms:us-east-1:000000000000:key/k",
+		"SECRET": "arn:aws:secretsmanager:us-east-1:000000000000:secret:s", "CHAIN_MACHINE": "arn:aws:states:us-east-1:000000000000:stateMachine:chain",
+		"HUBSPOT_CLIENT_ID": "id", "REDIRECT_URL": "https://sync.example/oauth/callback", "MAIL_FROM": "sync@acme.example",
+		"OTHER": "is none of ours",
+	}
+}
+
+// events are one event that each step takes.
+func events() map[string]string {
+	return map[string]string{
+		"plan":      `{"execution":"e1","round":1,"input":{"job":"Company Sync_HubSpot"}}`,
+		"extract":   `{"run":"01J00000000000000000000001"}`,
+		"transform": `{"run":"01J00000000000000000000001","part":1,"pass":1}`,
+		"upsert":    `{"run":"01J00000000000000000000001","part":1,"pass":1}`,
+		"finish":    `{"scope":"job","run":"01J00000000000000000000001","extract":{"status":"DONE","parts":1}}`,
+		"notify":    `{"execution":"e1","round":1}`,
+		"sweep":     `{"detail-type":"Step Functions Execution Status Change","detail":{"name":"e1","status":"FAILED"}}`,
+	}
+}
+
+func TestEveryFunctionNamesWhatItsEnvironmentLacks(t *testing.T) {
+	for _, folder := range functions(t) {
+		name := filepath.Base(folder)
+		t.Run(name, func(t *testing.T) {
+			f := runtimetest.Start(t, built(t, name), nil)
+			got := f.Refused()
+			if !got.Init || got.ErrorType != "Invalid" || !strings.HasPrefix(got.ErrorMessage, "Set these settings: TABLE, BUCKET, KEY") {
+				t.Errorf("%+v", got)
+			}
+			if status := f.Exit(); status != 1 {
+				t.Errorf("status %d, want 1", status)
+			}
+			if strings.Count(f.Log(), "\n") != 1 || !strings.Contains(f.Log(), got.ErrorMessage) {
+				t.Errorf("log %s", f.Log())
+			}
+		})
+	}
+}
+
+// Each step refuses events that are not its own as Invalid, says Transient while
+// AWS cannot be reached, and stays the same process.
+func TestEveryStepNamesItsErrors(t *testing.T) {
+	for name, event := range events() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := runtimetest.Start(t, built(t, name), environment())
+			for _, wrong := range []string{``, `null`, `{}`, `[]`, `"canary"`, `{"run":7,"execution":7,"scope":7}`, `{"run":`} {
+				got := f.Invoke(wrong, time.Minute)
+				if name == "sweep" && wrong != `{"run":` { // looks at everything, whatever it is told
+					continue
+				}
+				if got.ErrorType != "Invalid" || !strings.HasPrefix(got.ErrorMessage, "The event") {
+					t.Errorf("%s: %+v", wrong, got)
+				}
+			}
+			got := f.Invoke(event, time.Minute)
+			if got.ErrorType != "Transient" || !strings.Contains(got.ErrorMessage, "cannot be reached") {
+				t.Errorf("%s: %+v\n%s", event, got, f.Log())
+			}
+			if strings.Contains(f.Log(), "canary") {
+				t.Errorf("a secret or a value is in the log: %s", f.Log())
+			}
+			f.Stop()
+			if status := f.Exit(); status != 0 {
+				t.Errorf("status %d after SIGTERM, want 0", status)
+			}
+		})
+	}
+}
+
+func TestTheCallbackAnswersRequestsOnly(t *testing.T) {
+	f := runtimetest.Start(t, built(t, "oauthcallback"), environment())
+	if got := f.Invoke(`{"path":"/oauth/callback"}`, time.Minute); got.ErrorType != "Invalid" || !strings.Contains(got.ErrorMessage, "payload version 2.0") {
+		t.Errorf("%+v", got)
+	}
+	const event = `{"version":"2.0","rawPath":"/oauth/callback","requestContext":{"http":{"method":"GET"},"stage":"$default"}}`
+	if got := f.Invoke(event, time.Minute); !strings.Contains(got.Body, `"statusCode":400`) {
+		t.Errorf("%+v", got)
+	}
+}
+
+// mostZip is the largest package of a function.
+const mostZip = 6 << 20
+
+func TestEveryPackageIsSmall(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds for another processor")
+	}
+	folder := t.TempDir()
+	runtimetest.BuildARM(t, folder, functions(t)...)
+	binaries, err := os.ReadDir(folder)
+	if err != nil || len(binaries) == 0 {
+		t.Fatalf("nothing was built: %v", err)
+	}
+	for _, binary := range binaries {
+		if n := zipped(t, filepath.Join(folder, binary.Name())); n > mostZip {
+			t.Errorf("%s: %d bytes, want at most %d", binary.Name(), n, mostZip)
+		} else {
+			t.Logf("%s: %.1f MB", binary.Name(), float64(n)/(1<<20))
+		}
+	}
+}
+
+// zipped returns the size of a file in an archive.
+func zipped(t *testing.T, name string) int {
+	t.Helper()
+	var out bytes.Buffer
+	z := zip.NewWriter(&out)
+	z.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestCompression) })
+	w, err := z.Create("bootstrap")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(name) //nolint:gosec // built by the test
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	if _, err := io.Copy(w, file); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Len()
+}
+
+// longestStart is the time from the start of a process to its first answer.
+const longestStart = 100 * time.Millisecond
+
+// The fastest of some starts counts: this machine may be busy with other tests.
+func TestAFunctionStartsFast(t *testing.T) {
+	for _, name := range []string{"plan", "upsert", "oauthcallback"} {
+		fastest := time.Hour
+		for try := 0; try < 20 && fastest > longestStart; try++ {
+			fastest = min(fastest, startOnce(t, name))
+		}
+		if fastest > longestStart {
+			t.Errorf("%s: %s to the first answer, want at most %s", name, fastest, longestStart)
+		}
+	}
+}
+
+// startOnce returns how long a function took to its first answer.
+func startOnce(t testing.TB, name string) time.Duration {
+	t.Helper()
+	binary := built(t, name)
+	began := time.Now()
+	f := runtimetest.Start(t, binary, environment())
+	f.Invoke(`{}`, time.Minute)
+	took := time.Since(began)
+	f.Stop()
+	f.Exit()
+	return took
+}
+
+func BenchmarkColdStart(b *testing.B) {
+	for _, name := range []string{"plan", "upsert"} {
+		built(b, name)
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				startOnce(b, name)
+			}
+		})
+	}
+}
