@@ -18,11 +18,17 @@ import (
 // not empty (Guarantee 6). A self look-up that finds nothing is deferred: see
 // record.Row.Defer.
 func (p *Program) Apply(r record.Record, now time.Time, found []lookup.Result) (record.Row, *record.Reject) {
-	values := p.values(r, now)
+	values, failed := p.values(r, now)
 	a := &application{Program: p, record: r, values: values, row: record.Row{
 		SourceID: r.ID, Version: r.Version, Source: p.columnsOf(r, values),
 		Fields: make(map[string]any, len(p.direct)+len(p.derived)),
 	}}
+	if failed >= 0 {
+		name := p.columns[failed].Name
+		reject := a.reject(record.BadValue, "", "", "The formula field %q cannot be computed from the values of this record.", name)
+		reject.Fix = "Correct the record in HubSpot, or the expression of the formula field in the job."
+		return record.Row{}, reject
+	}
 	if reject := a.identify(); reject != nil {
 		return record.Row{}, reject
 	}

@@ -7,6 +7,7 @@ import (
 
 	"hubspotconnector/internal/catalog"
 	"hubspotconnector/internal/mapping/condition"
+	"hubspotconnector/internal/mapping/formula"
 	"hubspotconnector/internal/record"
 )
 
@@ -30,10 +31,7 @@ func Compile(cfg Config, source, target record.Schema, o Options) (*Program, err
 		o.ResolutionKeys = []string{"Email"}
 	}
 	b := &builder{cfg: cfg, source: source, target: target, o: o, p: &Program{}, filled: map[string]bool{}}
-	b.dataset()
-	b.drift()
-	b.cases()
-	b.p.filter = b.matcher("filter.", cfg.Filter)
+	b.computed()
 	for i, d := range cfg.Direct {
 		b.direct(fmt.Sprintf("direct[%d].", i), d)
 	}
@@ -50,6 +48,27 @@ func Compile(cfg Config, source, target record.Schema, o Options) (*Program, err
 		return nil, b.problems
 	}
 	return b.p, nil
+}
+
+// Dataset compiles the part of a Config that lies before the destination: the
+// dataset with its filter, formula and case fields. Of the Program it returns,
+// Properties, Keep, Columns and Values can be used. Its error is Problems.
+func Dataset(cfg Config, source record.Schema) (*Program, error) {
+	b := &builder{cfg: cfg, source: source, p: &Program{}}
+	b.computed()
+	if len(b.problems) > 0 {
+		return nil, b.problems
+	}
+	return b.p, nil
+}
+
+// computed compiles what does not depend on the target.
+func (b *builder) computed() {
+	b.dataset()
+	b.formulas()
+	b.drift()
+	b.cases()
+	b.p.filter = b.matcher("filter.", b.cfg.Filter, b.p.dataset)
 }
 
 // builder gathers a Program and what is wrong with its Config.
@@ -96,6 +115,7 @@ func (b *builder) dataset() {
 		b.p.columns = append(b.p.columns, c)
 	}
 	b.p.dataset = len(b.p.columns)
+	b.p.inputs = b.p.dataset
 	for i, f := range b.cfg.Fields {
 		taken := func(c column) bool { return c.key == f.Name && c.Name != f.Name }
 		if f.Association != nil && slices.ContainsFunc(b.p.columns, taken) {
@@ -165,6 +185,11 @@ func (b *builder) uses(name string) []string {
 			uses = append(uses, fmt.Sprintf("the case field %q", c.Name))
 		}
 	}
+	for i, f := range b.p.formulas {
+		if f != nil && f.Uses(name) {
+			uses = append(uses, fmt.Sprintf("the formula field %q", b.cfg.Formulas[i].Name))
+		}
+	}
 	for _, d := range b.cfg.Direct {
 		if d.From == name && b.vital(d) {
 			uses = append(uses, fmt.Sprintf("%q", b.targetLabel(d.To)))
@@ -195,29 +220,58 @@ func (b *builder) targetLabel(name string) string {
 	return name
 }
 
-func (b *builder) matcher(path string, f condition.Filter) *condition.Matcher {
-	fields := make([]record.Field, b.p.dataset)
+// fields are those of the first n columns.
+func (b *builder) fields(n int) []record.Field {
+	fields := make([]record.Field, n)
 	for i := range fields {
 		fields[i] = b.p.columns[i].Field
 	}
-	m, wrong := condition.Compile(f, fields)
+	return fields
+}
+
+// matcher compiles a filter over the first n columns.
+func (b *builder) matcher(path string, f condition.Filter, n int) *condition.Matcher {
+	m, wrong := condition.Compile(f, b.fields(n))
 	for _, one := range wrong {
 		b.fail(path+one.Path, "%s", one.Message)
 	}
 	return m
 }
 
+// formulas compiles the formula fields, which read the dataset alone.
+func (b *builder) formulas() {
+	dataset := b.fields(b.p.dataset)
+	for i, f := range b.cfg.Formulas {
+		path := fmt.Sprintf("formulas[%d].", i)
+		b.name(path+"name", f.Name)
+		of := b.made(path, "formula", f.Name, f.Type)
+		made, err := formula.Compile(f.Expression, dataset, of.Type)
+		if err != nil {
+			b.fail(path+"expression", "%s", err)
+		}
+		b.p.formulas = append(b.p.formulas, made)
+		b.p.columns = append(b.p.columns, column{Field: of})
+	}
+	b.p.inputs = len(b.p.columns)
+}
+
+// made is a formula or case field.
+func (b *builder) made(path, what, name, kind string) record.Field {
+	of := record.Field{Name: name, Label: name, Type: record.Type(kind)}
+	switch of.Type { //nolint:exhaustive // the types that such a field can have
+	case record.String, record.Number, record.Boolean, record.Date, record.DateTime:
+	default:
+		b.fail(path+"type", "The %s field %q cannot have the type %q: use string, number, boolean, date or datetime.", what, name, kind)
+		of.Type = record.String
+	}
+	return of
+}
+
 func (b *builder) cases() {
 	for i, c := range b.cfg.Cases {
 		path := fmt.Sprintf("cases[%d].", i)
 		b.name(path+"name", c.Name)
-		of := record.Field{Name: c.Name, Label: c.Name, Type: record.Type(c.Type)}
-		switch of.Type { //nolint:exhaustive // the types that a case field can have
-		case record.String, record.Number, record.Boolean, record.Date, record.DateTime:
-		default:
-			b.fail(path+"type", "The case field %q cannot have the type %q: use string, number, boolean, date or datetime.", c.Name, c.Type)
-			of.Type = record.String
-		}
+		of := b.made(path, "case", c.Name, c.Type)
 		if len(c.When) == 0 {
 			b.fail(path+"when", "The case field %q has no cases: add one.", c.Name)
 		}
@@ -227,7 +281,7 @@ func (b *builder) cases() {
 			if len(w.If.Conditions) == 0 {
 				b.fail(path+"if", "Case %d of %q has no condition: add one, or make its value the default.", n+1, c.Name)
 			}
-			made.when = append(made.when, whenHolds{b.matcher(path+"if.", w.If), b.value(path+"then", w.Then, of)})
+			made.when = append(made.when, whenHolds{b.matcher(path+"if.", w.If, b.p.inputs), b.value(path+"then", w.Then, of)})
 		}
 		made.other = b.value(path+"default", c.Default, of)
 		b.p.cases = append(b.p.cases, made)
@@ -248,7 +302,7 @@ func (b *builder) value(path string, v Value, of record.Field) caseValue {
 		return caseValue{text: v.Text}
 	case v.Field != "":
 		at, ok := b.column(v.Field)
-		if !ok || at >= b.p.dataset {
+		if !ok || at >= b.p.inputs {
 			b.fail(path+".field", "The case field %q takes its value from %q, which is not in the dataset: add it, or choose another field.", of.Name, v.Field)
 			return caseValue{}
 		}

@@ -16,8 +16,11 @@ type Config struct {
 	Fields []Field `json:"fields"`
 	// Filter chooses records; the zero Filter takes all.
 	Filter condition.Filter `json:"filter,omitzero"`
-	Cases  []Case           `json:"cases,omitempty"`
-	Direct []Direct         `json:"direct"`
+	// Formulas are computed from the dataset, before the case fields, which may use
+	// them.
+	Formulas []Formula `json:"formulas,omitempty"`
+	Cases    []Case    `json:"cases,omitempty"`
+	Direct   []Direct  `json:"direct"`
 	// Derived fill GSID fields by look-ups.
 	Derived []Derived `json:"derived,omitempty"`
 }
@@ -37,6 +40,14 @@ type Field struct {
 type Association struct {
 	Object string `json:"object"`          // as in Config.Source
 	Label  string `json:"label,omitempty"` // "" = primary
+}
+
+// Formula is a field computed by an expression over the dataset; see package
+// formula. A record for which it cannot be computed is rejected.
+type Formula struct {
+	Name       string `json:"name"`
+	Type       string `json:"type"` // string, number, boolean, date, datetime
+	Expression string `json:"expression"`
 }
 
 // Case is a field computed by the first condition that holds.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"hubspotconnector/internal/mapping/condition"
+	"hubspotconnector/internal/mapping/formula"
 	"hubspotconnector/internal/record"
 )
 
@@ -36,9 +37,11 @@ type Program struct {
 	Skipped []Skip
 
 	properties []string
-	columns    []column // the dataset, then the case fields
+	columns    []column // the dataset, then the formula fields, then the case fields
 	dataset    int      // columns of the dataset
+	inputs     int      // columns of the dataset and the formula fields
 	filter     *condition.Matcher
+	formulas   []*formula.Formula
 	cases      []caseField
 	direct     []directMapping
 	derived    []lookupMapping
@@ -46,10 +49,10 @@ type Program struct {
 	anyKey     bool  // one identifier with a value is enough
 }
 
-// column is a dataset or case field, described like a source field.
+// column is a dataset, formula or case field, described like a source field.
 type column struct {
 	record.Field
-	key string // in Record.Values; "" for a case field
+	key string // in Record.Values; "" for a field that is computed
 }
 
 type caseField struct {
@@ -62,7 +65,7 @@ type whenHolds struct {
 	then  caseValue
 }
 
-// caseValue is a text, or a dataset field if convert is set. The zero caseValue
+// caseValue is a text, or a dataset or formula field if convert is set. The zero caseValue
 // is null.
 type caseValue struct {
 	text    *string
@@ -113,7 +116,7 @@ func (p *Program) Keep(r record.Record, now time.Time) bool {
 	return p.filter.Match(p.read(r), now)
 }
 
-// read returns the values of the dataset, with room for the case fields.
+// read returns the values of the dataset, with room for the computed fields.
 func (p *Program) read(r record.Record) []*string {
 	values := make([]*string, p.dataset, len(p.columns))
 	for i := range values {
@@ -122,33 +125,62 @@ func (p *Program) read(r record.Record) []*string {
 	return values
 }
 
-// values returns the values of all columns.
-func (p *Program) values(r record.Record, now time.Time) []*string {
-	values := p.read(r)
+// values returns the values of all columns, and the place of a formula field that
+// cannot be computed for the record; -1 if there is none.
+func (p *Program) values(r record.Record, now time.Time) (values []*string, failed int) {
+	values, failed = p.read(r), -1
 	dataset := values
-	for _, c := range p.cases {
-		values = append(values, c.value(dataset, now))
+	for _, f := range p.formulas {
+		v, ok := f.Value(dataset, now)
+		if !ok && failed < 0 {
+			failed = len(values)
+		}
+		values = append(values, v)
 	}
-	return values
+	inputs := values
+	for _, c := range p.cases {
+		values = append(values, c.value(inputs, now))
+	}
+	return values, failed
+}
+
+// Columns returns the dataset, formula and case fields, described like source
+// fields.
+func (p *Program) Columns() []record.Field {
+	fields := make([]record.Field, len(p.columns))
+	for i, c := range p.columns {
+		fields[i] = c.Field
+	}
+	return fields
+}
+
+// Values returns a record's values, parallel to Columns, and the name of a formula
+// field that cannot be computed for it; "" if there is none.
+func (p *Program) Values(r record.Record, now time.Time) (values []*string, failed string) {
+	values, at := p.values(r, now)
+	if at >= 0 {
+		failed = p.columns[at].Name
+	}
+	return values, failed
 }
 
 // value is the value of the first case that holds.
-func (c caseField) value(dataset []*string, now time.Time) *string {
+func (c caseField) value(inputs []*string, now time.Time) *string {
 	for _, w := range c.when {
-		if w.holds.Match(dataset, now) {
-			return w.then.value(dataset)
+		if w.holds.Match(inputs, now) {
+			return w.then.value(inputs)
 		}
 	}
-	return c.other.value(dataset)
+	return c.other.value(inputs)
 }
 
 // value converts a field's value to the type of the case field. One that does
 // not fit stays as it is, so that the mapping which needs the type rejects it.
-func (v caseValue) value(dataset []*string) *string {
+func (v caseValue) value(inputs []*string) *string {
 	if v.convert == nil {
 		return v.text
 	}
-	raw := dataset[v.from]
+	raw := inputs[v.from]
 	if raw == nil || *raw == "" {
 		return raw
 	}
@@ -165,7 +197,8 @@ func (p *Program) Lookups(r record.Record, now time.Time) []Key {
 	if len(p.derived) == 0 {
 		return nil
 	}
-	return p.sought(p.values(r, now))
+	values, _ := p.values(r, now)
+	return p.sought(values)
 }
 
 func (p *Program) sought(values []*string) []Key {

@@ -119,6 +119,9 @@ func dataset(plan staging.Plan) []column {
 		}
 		columns = append(columns, column{field.Name, label})
 	}
+	for _, f := range plan.Job.Mapping.Formulas {
+		columns = append(columns, column{f.Name, f.Name})
+	}
 	for _, c := range plan.Job.Mapping.Cases {
 		columns = append(columns, column{c.Name, c.Name})
 	}
