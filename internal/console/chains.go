@@ -222,7 +222,7 @@ func (c *console) saveChain(q *request) error {
 	case fault.Is(err, fault.Conflict):
 		return c.chainConflict(q, form)
 	case fault.Is(err, fault.Invalid):
-		return c.showChain(q, 422, form, []problem{{"", fault.MessageOf(err)}}, nil)
+		return c.showChain(q, 422, form, []problem{{Message: fault.MessageOf(err)}}, nil)
 	case err != nil:
 		return err
 	}
@@ -243,14 +243,14 @@ func (c *console) takeVersions(q *request, form *chainForm) error {
 func (c *console) checkChain(q *request, form chainForm) []problem {
 	var all []problem
 	if _, err := job.CleanName("job chain", form.Chain.Name); err != nil {
-		all = append(all, problem{"name", fault.MessageOf(err)})
+		all = append(all, problem{At: "name", Message: fault.MessageOf(err)})
 	}
 	if len(form.Chain.Jobs) == 0 {
-		all = append(all, problem{"add", "The job chain has no job: add at least one."})
+		all = append(all, problem{At: "add", Message: "The job chain has no job: add at least one."})
 	}
 	for i, id := range form.Chain.Jobs {
 		if _, err := c.Jobs.Get(q.ctx(), id); fault.Is(err, fault.NotFound) {
-			all = append(all, problem{fieldID(fmt.Sprintf("jobs[%d]", i)), fmt.Sprintf("Job %d does not exist any more: remove it.", i+1)})
+			all = append(all, problem{At: fieldID(fmt.Sprintf("jobs[%d]", i)), Message: fmt.Sprintf("Job %d does not exist any more: remove it.", i+1)})
 		}
 	}
 	return append(all, form.Timing.check()...)

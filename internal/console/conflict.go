@@ -13,6 +13,11 @@ type conflict struct {
 	Changes []change
 	// SaveMine is what the button for one's own says, as an action.
 	SaveMine string
+	// OtherTab is where what another tab of the same person kept is; "" = somebody
+	// else saved.
+	OtherTab string
+	// Refused, if set, is why it could not be saved, and nobody else was involved.
+	Refused string
 }
 
 // newConflict compares what is stored with what somebody wants to save.

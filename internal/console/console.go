@@ -85,6 +85,7 @@ func (c *console) routes() {
 	c.connectionRoutes()
 	c.jobRoutes()
 	c.activityRoutes()
+	c.editorRoutes()
 	c.chainRoutes()
 	c.recordRoutes()
 	c.settingRoutes()

@@ -19,6 +19,7 @@ func notices() map[string]notice {
 		"renamed":         {Text: "The connection has its new name. Out-of-the-box jobs that still had its old name follow."},
 		"revoked":         {Text: "The permission is withdrawn. Jobs of this connection fail until you re-authorize it."},
 		"deleted":         {Text: "It is deleted."},
+		"job-saved":       {Text: "The job is saved. Its next run uses it."},
 		"saved":           {Text: "Saved."},
 		"cloned":          {Text: "The job is cloned. This is the copy."},
 		"started":         {Text: "The run has started."},

@@ -7,16 +7,20 @@ import (
 	"hubspotconnector/internal/mapping"
 )
 
-// problem is one thing to correct. At is the id of its field on the page, "" if
-// it has none there.
-type problem struct{ At, Message string }
+// problem is one thing to correct.
+type problem struct {
+	At      string // the id of its field, "" if it has none
+	Message string
+	// Elsewhere is the address of the field on another page; "" = it is on this one.
+	Elsewhere string
+}
 
 // problemsOf returns the problems that an error consists of, if it does.
 func problemsOf(err error) ([]problem, bool) {
 	list, ok := errors.AsType[mapping.Problems](err)
 	all := make([]problem, len(list))
 	for i, p := range list {
-		all[i] = problem{fieldID(p.Path), p.Message}
+		all[i] = problem{At: fieldID(p.Path), Message: p.Message}
 	}
 	return all, ok
 }

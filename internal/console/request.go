@@ -68,6 +68,7 @@ func (q *request) showStatus(status int, name, title string, body any) error {
 	root := "layout"
 	if q.fragment() {
 		root = "main"
+		q.w.Header().Set("X-Title", url.PathEscape(title+" · HubSpot Connector"))
 	}
 	var b bytes.Buffer
 	if err := q.c.pages[name].ExecuteTemplate(&b, root, p); err != nil {
@@ -99,5 +100,5 @@ func (q *request) signIn() {
 	if q.r.Method == http.MethodGet {
 		back = q.r.URL.RequestURI()
 	}
-	http.Redirect(q.w, q.r, "/signin?"+url.Values{"return": {back}}.Encode(), http.StatusSeeOther)
+	http.Redirect(q.w, q.r, "/signin?"+url.Values{"next": {back}}.Encode(), http.StatusSeeOther)
 }

@@ -81,7 +81,7 @@ func (t timing) check() []problem {
 	var all []problem
 	if t.Scheduled {
 		for _, p := range t.Schedule.Check() {
-			all = append(all, problem{fieldID("schedule." + p.Field), p.Message})
+			all = append(all, problem{At: fieldID("schedule." + p.Field), Message: p.Message})
 		}
 	}
 	if !t.Own {
@@ -93,7 +93,7 @@ func (t timing) check() []problem {
 	}{{"success", t.Recipients.Success}, {"partial", t.Recipients.Partial}, {"failure", t.Recipients.Failure}} {
 		for _, a := range list.addresses {
 			if !setting.IsAddress(a) {
-				all = append(all, problem{"recipients-" + list.name, fmt.Sprintf("%.100q is not a mail address: correct or remove it.", a)})
+				all = append(all, problem{At: "recipients-" + list.name, Message: fmt.Sprintf("%.100q is not a mail address: correct or remove it.", a)})
 			}
 		}
 	}
