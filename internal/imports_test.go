@@ -33,6 +33,7 @@ var allowed = []struct{ pkg, imports string }{
 	{"secret", "fault"},
 	{"mail", ""},
 	{"machine", "fault"},
+	{"machine/machinetest", "fault machine"},
 
 	// Shared limits, who may run, and who may refresh a token.
 	{"budget", "fault table"},
@@ -92,6 +93,7 @@ var allowed = []struct{ pkg, imports string }{
 	{"table/dynamotable", "awsfault fault table"},
 	{"blob/s3blob", "awsfault blob fault"},
 	{"awstest", ""},
+	{"machine/sfnmachine", "awsfault fault machine"},
 	{"template", ""}, // tests alone: template.yaml against the code
 	{"mail/dirmail", "fault mail"},
 	{"serve", "fault metric secret"},
@@ -119,7 +121,7 @@ var free = []string{"inprocess", "truth", "local", "scenario"}
 
 // notInLambda is for local runs and for tests. No function may import it.
 var notInLambda = append([]string{
-	"awstest", "serve/runtimetest", "inprocess", "truth", "local", "scenario", "machine/localmachine", "table/bolttable", "table/tabletest", "mail/dirmail", "blob/dirblob", "blob/blobtest", "secret/filesealer",
+	"awstest", "serve/runtimetest", "inprocess", "truth", "local", "scenario", "machine/localmachine", "machine/machinetest", "table/bolttable", "table/tabletest", "mail/dirmail", "blob/dirblob", "blob/blobtest", "secret/filesealer",
 }, alone...)
 
 // walls lists the libraries that only some packages may import.

@@ -20,15 +20,15 @@ import (
 var (
 	throttled = codes("ThrottlingException", "Throttling", "ThrottledException", "TooManyRequestsException", "RequestLimitExceeded", "RequestThrottled",
 		"RequestThrottledException", "ProvisionedThroughputExceededException", "BandwidthLimitExceeded", "SlowDown", "LimitExceededException",
-		"PriorRequestNotComplete", "EC2ThrottledException", "TransactionInProgressException")
+		"KmsThrottlingException", "PriorRequestNotComplete", "EC2ThrottledException", "TransactionInProgressException")
 	skewed  = codes("RequestTimeTooSkewed", "RequestExpired", "InvalidSignatureException", "SignatureDoesNotMatch", "RequestInTheFuture")
 	expired = codes("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId",
 		"InvalidToken", "MissingAuthenticationToken", "MissingAuthenticationTokenException", "IncompleteSignature")
 	denied  = codes("AccessDenied", "AccessDeniedException", "NotAuthorized", "AuthorizationError", "AllAccessDisabled", "AccountProblem")
-	missing = codes("ResourceNotFoundException", "NoSuchBucket", "StateMachineDoesNotExist", "NotFoundException")
+	missing = codes("ResourceNotFoundException", "NoSuchBucket", "StateMachineDoesNotExist", "StateMachineDeleting", "NotFoundException")
 	region  = codes("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "InvalidRegion")
 	sealed  = codes("KMSAccessDeniedException", "KMSDisabledException", "KMSInvalidStateException", "KMSNotFoundException", "KMS.DisabledException", "KMS.NotFoundException",
-		"KMS.KMSInvalidStateException", "DisabledException", "KMSInvalidStateException", "KeyUnavailableException", "InaccessibleEncryptionKeyException")
+		"KMS.KMSInvalidStateException", "DisabledException", "KmsAccessDeniedException", "KmsInvalidStateException", "KeyUnavailableException", "InaccessibleEncryptionKeyException")
 )
 
 func codes(names ...string) map[string]bool {
