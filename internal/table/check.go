@@ -57,7 +57,7 @@ func CheckOps(ops []Op) error {
 	if len(ops) == 0 || len(ops) > MaxWriteOps {
 		return fault.New(fault.Invalid, "One write has 1 to %d parts, not %d.", MaxWriteOps, len(ops))
 	}
-	seen := make(map[Key]bool, len(ops))
+	size, seen := 0, make(map[Key]bool, len(ops))
 	for _, op := range ops {
 		var err error
 		switch op.Verb {
@@ -75,6 +75,10 @@ func CheckOps(ops []Op) error {
 			return errTwice()
 		}
 		seen[op.Item.Key] = true
+		size += len(op.Item.Partition) + len(op.Item.Sort) + len(op.Item.Doc)
+	}
+	if size > MaxWriteBytes {
+		return fault.New(fault.Invalid, "This is too large to be stored in one piece: %d KB of at most %d KB.", (size+1023)>>10, MaxWriteBytes>>10)
 	}
 	return nil
 }

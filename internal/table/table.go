@@ -16,8 +16,9 @@ import (
 
 // Limits of an item and of one Write, those of DynamoDB.
 const (
-	MaxItemBytes = 400 << 10
-	MaxWriteOps  = 100
+	MaxItemBytes  = 400 << 10
+	MaxWriteOps   = 100
+	MaxWriteBytes = 4 << 20
 )
 
 // Key names an item. Neither part may be empty.
@@ -115,8 +116,9 @@ type Page struct {
 
 // Table stores items. All methods may be called at once. An error is a
 // fault.Conflict (a condition failed), Invalid (an item over MaxItemBytes, an
-// empty key, more than MaxWriteOps), Transient or Throttled. After any other
-// error than Conflict and Invalid the write may have happened.
+// empty key, more than MaxWriteOps or MaxWriteBytes, or a table that cannot be
+// used), Transient or Throttled. After any other error than Conflict and Invalid
+// the write may have happened.
 type Table interface {
 	// Get returns the item, or fault.NotFound if there is none or it expired.
 	Get(ctx context.Context, key Key) (Item, error)
@@ -136,7 +138,8 @@ type Table interface {
 	// (bytes), descending if said. limit ≤ 0 means 1,000. cursor is "" or a
 	// Page's Next of the same query.
 	Query(ctx context.Context, partition string, r Range, limit int, cursor string, descending bool) (Page, error)
-	// Write does 1 to MaxWriteOps ops, all or nothing. The keys of the ops differ.
+	// Write does 1 to MaxWriteOps ops of at most MaxWriteBytes, all or nothing. The
+	// keys of the ops differ.
 	Write(ctx context.Context, ops []Op) error
 }
 
