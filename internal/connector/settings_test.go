@@ -138,11 +138,15 @@ func TestTheLimitsOfUsersAreThoseOfTheSettings(t *testing.T) {
 		want      []budget.Window
 	}{
 		{
-			"Gainsight's own", budget.Window{}, budget.Window{},
+			"Gainsight's own",
+			budget.Window{},
+			budget.Window{},
 			[]budget.Window{{Calls: 100, Per: time.Hour, Fixed: true}, {Calls: 1000, Per: 24 * time.Hour, Fixed: true}},
 		},
 		{
-			"set", budget.Window{Calls: 7, Per: time.Hour, Fixed: true}, budget.Window{Calls: 70, Per: 24 * time.Hour, Fixed: true},
+			"set",
+			budget.Window{Calls: 7, Per: time.Hour, Fixed: true},
+			budget.Window{Calls: 70, Per: 24 * time.Hour, Fixed: true},
 			[]budget.Window{{Calls: 7, Per: time.Hour, Fixed: true}, {Calls: 70, Per: 24 * time.Hour, Fixed: true}},
 		},
 	} {

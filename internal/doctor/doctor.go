@@ -93,7 +93,10 @@ func (d *Doctor) Organisation(ctx context.Context) (Report, error) {
 func (d *Doctor) Account(ctx context.Context, c Connection) (Report, error) {
 	e := d.exam(hubspotMarks())
 	a := &account{exam: e, client: d.HubSpot, connection: c}
-	err := a.examine(ctx)
+	var err error
+	if a.dialect, err = d.Store.HubSpot(ctx); err == nil { // what cannot be seen now stays as it was found
+		err = a.examine(ctx)
+	}
 	if err == nil && !e.ended {
 		err = d.Store.SaveHubSpot(ctx, a.dialect)
 	}

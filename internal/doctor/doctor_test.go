@@ -13,6 +13,7 @@ import (
 
 	"hubspotconnector/internal/doctor"
 	"hubspotconnector/internal/fault"
+	"hubspotconnector/internal/gainsight"
 	"hubspotconnector/internal/gainsight/gainsightsim"
 	"hubspotconnector/internal/hubspot/hubspotsim"
 	"hubspotconnector/internal/record"
@@ -226,6 +227,47 @@ func TestNothingIsWrittenUnlessItIsAskedFor(t *testing.T) {
 	}
 	if calls > 50 || w.target.Calls()["users"] != 0 {
 		t.Errorf("%d calls of Gainsight, want at most 50, none of the User API: %v", calls, w.target.Calls())
+	}
+}
+
+func TestAnEmptyOrganisationIsExaminedOnTheTestRecords(t *testing.T) {
+	w := newWorld(t, options{empty: true, target: gainsightsim.Switches{BareArray: true, EpochDates: true}})
+	before := byID(t, must(w.doctor(false).Organisation(t.Context())))
+	after := byID(t, must(w.doctor(true).Organisation(t.Context())))
+	for _, id := range []string{"G16", "G17", "G24"} {
+		if before[id].Verdict != doctor.Unchecked || after[id].Verdict != doctor.Adapts {
+			t.Errorf("%s: %s without a row, %s with one", id, before[id].Verdict, after[id].Verdict)
+		}
+	}
+	if d, err := w.sys.Found.Gainsight(t.Context()); err != nil || !d.Exact {
+		t.Errorf("stored %+v, %v", d, err)
+	}
+}
+
+// An examination that cannot see something does not forget it; one that sees it
+// otherwise does.
+func TestWhatAnExaminationCannotSeeStaysAsItWasFound(t *testing.T) {
+	w := newWorld(t, options{target: gainsightsim.Switches{DateTimeForm: "colon", DateForm: "epoch", ItemsForm: "list", MaxRows: 7, TokenBody: "empty"}, m2m: true})
+	found := func(write bool) gainsight.Dialect {
+		t.Helper()
+		if _, err := w.doctor(write).Organisation(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return must(w.sys.Found.Gainsight(t.Context()))
+	}
+	all := found(true)
+	want := gainsight.Dialect{
+		TokenBody: gainsight.TokenEmpty, PageRows: 7, Exact: true, DateTime: gainsight.TimeColon, Date: gainsight.TimeEpoch, ItemsAsList: true,
+	}
+	if diff := cmp.Diff(want, all); diff != "" {
+		t.Errorf("found by writing (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(want, found(false)); diff != "" {
+		t.Errorf("then without (-want +got):\n%s", diff)
+	}
+	w.target.SetSwitches(folded)
+	if diff := cmp.Diff(gainsight.Dialect{TokenBody: gainsight.TokenForm}, found(true)); diff != "" {
+		t.Errorf("then otherwise (-want +got):\n%s", diff)
 	}
 }
 

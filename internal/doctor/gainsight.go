@@ -36,6 +36,14 @@ func newOrganisation(ctx context.Context, d *Doctor, e *exam) (*organisation, er
 		return o, err
 	}
 	o.origin, o.byKey = config.URL, config.AccessKey != ""
+	known, err := d.Store.Gainsight(ctx)
+	if err != nil {
+		return o, err
+	}
+	// What this examination may not be able to see stays as it was found.
+	o.dialect = gainsight.Dialect{
+		PageRows: known.PageRows, Exact: known.Exact, DateTime: known.DateTime, Date: known.Date, ItemsAsList: known.ItemsAsList,
+	}
 	o.client = &gainsight.Client{
 		Config: config, API: d.Gainsight.API, Tokens: &tokens{organisation: o},
 		Dialect: func(context.Context) (gainsight.Dialect, error) { return o.dialect, nil },

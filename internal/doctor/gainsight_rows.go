@@ -169,16 +169,19 @@ func (o *organisation) inValues(ctx context.Context) error {
 // pageRows finds the most rows of a read: by what is refused, and by what is cut
 // off without a word, which would lose rows.
 func (o *organisation) pageRows(ctx context.Context) error {
-	seen := 0
+	seen, fewest := 0, 0
 	for _, object := range []string{"company", "person"} {
 		n, most, err := o.page(ctx, o.name(object))
 		if err != nil {
 			return err
 		}
 		seen = max(seen, n)
-		if most > 0 && (o.dialect.PageRows == 0 || most < o.dialect.PageRows) {
-			o.dialect.PageRows = most
+		if most > 0 && (fewest == 0 || most < fewest) {
+			fewest = most
 		}
+	}
+	if fewest > 0 || seen > o.dialect.PageRows {
+		o.dialect.PageRows = fewest
 	}
 	switch {
 	case o.dialect.PageRows > 0:

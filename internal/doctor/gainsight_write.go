@@ -170,6 +170,11 @@ func (o *organisation) company(ctx context.Context) error {
 	id := gsids(rows)[0]
 	told := len(answered) == 1 && gsids(answered)[0] == id
 	o.alike("G26", told && got.status == http.StatusOK, "It answers %s %s the GSID.", got.shown(), map[bool]string{true: "with", false: "without"}[told])
+	if len(o.rows) == 0 { // it is the first company
+		if err := o.firstRows(ctx); err != nil {
+			return err
+		}
+	}
 	if hasText {
 		err = o.unnamed(ctx, id, text.Name)
 	}

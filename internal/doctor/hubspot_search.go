@@ -49,6 +49,7 @@ func (a *account) associations(ctx context.Context) error {
 	case got.status/100 != 2:
 		a.wrong("H14", "Grant the scopes of contacts and companies, and examine again: associations are refused.", "They are refused (%s).", got.shown())
 	case len(silent) == 0 && named:
+		a.dialect.SilentlyEmpty = false
 		a.alike("H14", got.status == http.StatusMultiStatus, "They are named in an HTTP %d.", got.status)
 	case len(silent) == 0:
 		a.unchecked("H14", "Each of the first "+plural(len(told), "contact")+" has a company.")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"net/url"
@@ -104,9 +105,10 @@ func report(vendor string, r doctor.Report, out io.Writer) {
 			say(out, "  %-4s%-19s%s\n", f.ID, f.Verdict, f.Assumption)
 			lead := strings.Repeat(" ", 25)
 			if f.Found != "" {
-				say(out, "%sfound: %s\n", lead, f.Found)
+				say(out, "%sfound:     %s\n", lead, f.Found)
 			}
-			say(out, "%s%s %s\n", lead, map[bool]string{true: "to do:", false: "so it:"}[v == doctor.Wrong], f.Does)
+			does := map[doctor.Verdict]string{doctor.Wrong: "to do:", doctor.Unchecked: "because:"}[v]
+			say(out, "%s%-11s%s\n", lead, cmp.Or(does, "connector:"), f.Does)
 		}
 	}
 	for _, left := range r.Left {

@@ -56,7 +56,7 @@ func TestDoctorFailsIfTheConnectorIsWrong(t *testing.T) {
 	if r.code != 1 || r.stderr != "1 finding must be acted on, see above.\n" {
 		t.Errorf("ended with %d: %s", r.code, r.stderr)
 	}
-	if !strings.Contains(r.stdout, "to do: Do not sync yet") || !strings.Contains(r.stdout, "Left in Gainsight: a person") {
+	if !strings.Contains(r.stdout, "to do:     Do not sync yet") || !strings.Contains(r.stdout, "Left in Gainsight: a person") {
 		t.Errorf("doctor says:\n%s", r.stdout)
 	}
 	w.target.SetSwitches(gainsightsim.Switches{IPDenied: true})
