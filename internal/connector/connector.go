@@ -22,6 +22,7 @@ import (
 	"hubspotconnector/internal/job"
 	"hubspotconnector/internal/machine"
 	"hubspotconnector/internal/mail"
+	"hubspotconnector/internal/mark"
 	"hubspotconnector/internal/metric"
 	"hubspotconnector/internal/oauth"
 	"hubspotconnector/internal/ootb"
@@ -40,6 +41,7 @@ import (
 	"hubspotconnector/internal/step/upsert"
 	"hubspotconnector/internal/table"
 	"hubspotconnector/internal/token"
+	"hubspotconnector/internal/webhook"
 )
 
 // Ports are what the connector works on. The first three and NewID are
@@ -89,6 +91,7 @@ type Connector struct {
 	Runs        *run.Store
 	Staging     *staging.Store
 	Delta       *delta.Store
+	Marks       *mark.Store
 	Bucket      blob.Bucket
 
 	HubSpot   *hubspot.Client
@@ -105,6 +108,9 @@ type Connector struct {
 	Finish    *finish.Finisher
 	Notify    *notify.Notifier
 	Sweep     *sweep.Sweeper
+
+	// Webhook answers HubSpot's webhooks; it needs Ports.Machines.
+	Webhook *webhook.Handler
 }
 
 // The vendors, as they are named where calls are counted.

@@ -19,6 +19,7 @@ import (
 	"hubspotconnector/internal/hubspot"
 	"hubspotconnector/internal/job"
 	"hubspotconnector/internal/lease"
+	"hubspotconnector/internal/mark"
 	"hubspotconnector/internal/meter"
 	"hubspotconnector/internal/metric"
 	"hubspotconnector/internal/oauth"
@@ -36,7 +37,9 @@ import (
 	"hubspotconnector/internal/step/sweep"
 	"hubspotconnector/internal/step/transform"
 	"hubspotconnector/internal/step/upsert"
+	"hubspotconnector/internal/table"
 	"hubspotconnector/internal/token"
+	"hubspotconnector/internal/webhook"
 )
 
 // New puts a connector together. It does no I/O.
@@ -44,6 +47,7 @@ func New(s Settings, p Ports) *Connector {
 	if p.Now == nil {
 		p.Now = time.Now
 	}
+	p.Table = table.Guard(p.Table)
 	c := &Connector{Bucket: p.Bucket}
 	leases := &lease.Store{Table: p.Table, Now: p.Now}
 	tokens := &token.Store{Table: p.Table, Sealer: p.Sealer}
@@ -52,7 +56,15 @@ func New(s Settings, p Ports) *Connector {
 	c.Runs = &run.Store{Table: p.Table, Leases: leases, Now: p.Now}
 	c.Staging = &staging.Store{Bucket: p.Bucket}
 	c.Delta = &delta.Store{Table: p.Table}
+	c.Marks = &mark.Store{Table: p.Table}
 	c.steps(p)
+	c.Webhook = &webhook.Handler{
+		URL: s.Webhook.URL, AppID: s.Webhook.AppID, Window: s.Webhook.Window, Secret: c.HubSpot.Secret,
+		Connections: c.Connections, Jobs: c.Jobs, Marks: c.Marks, Machines: p.Machines, Now: p.Now, Metrics: p.Metrics,
+	}
+	if c.Webhook.Secret == nil {
+		c.Webhook.Secret = func(context.Context, bool) (secret.Text, error) { return s.HubSpot.ClientSecret, nil }
+	}
 	return c
 }
 

@@ -12,6 +12,7 @@ import (
 	"hubspotconnector/internal/secret"
 	"hubspotconnector/internal/serve"
 	"hubspotconnector/internal/setting"
+	"hubspotconnector/internal/webhook"
 )
 
 // Settings are what an operator sets.
@@ -20,6 +21,33 @@ type Settings struct {
 	Gainsight      gainsight.Config
 	ConnectionName string
 	Limits         Limits
+	Webhook        Webhook
+}
+
+// Webhook is how HubSpot's webhooks reach the connector.
+type Webhook struct {
+	URL    string        // that HubSpot calls, in full; "" = it calls nobody
+	AppID  int64         // HubSpot's number of the app; 0 = not checked
+	Window time.Duration // how long changes are gathered for one run; 0 = webhook.DefaultWindow
+}
+
+// read reads WEBHOOK_URL, HUBSPOT_APP_ID and WEBHOOK_WINDOW; def is the default of
+// the first.
+func (w *Webhook) read(env *serve.Env, def string) {
+	w.URL = env.Optional("WEBHOOK_URL", def)
+	if u, err := url.Parse(w.URL); w.URL != "" && (err != nil || u.Host == "" || !setting.SafeScheme(u)) {
+		env.Wrong("WEBHOOK_URL", "the URL that the HubSpot app calls, https or on localhost")
+	}
+	if id := env.Optional("HUBSPOT_APP_ID", ""); id != "" {
+		n, err := strconv.ParseInt(id, 10, 64)
+		if err != nil || n <= 0 {
+			env.Wrong("HUBSPOT_APP_ID", "the number of the HubSpot app")
+		}
+		w.AppID = n
+	}
+	if w.Window = env.Duration("WEBHOOK_WINDOW", 0); w.Window != 0 && w.Window < webhook.MinWindow {
+		env.Wrong("WEBHOOK_WINDOW", "a duration from 5s on")
+	}
 }
 
 // Limits are the vendors' quotas. A zero Window means the vendor's own limit.
@@ -48,6 +76,7 @@ func ReadSettings(env *serve.Env) Settings {
 	s.HubSpot.ClientSecret = env.Secret("HUBSPOT_CLIENT_SECRET")
 	s.Limits.readHubSpot(env)
 	s.Limits.readGainsight(env)
+	s.Webhook.read(env, "")
 	s.Limits.GainsightUsers = window(env, "GAINSIGHT_USER_LIMIT", true)
 	s.Limits.GainsightUsersDay = window(env, "GAINSIGHT_USER_DAY_LIMIT", true)
 	if g := s.Gainsight; g.AccessKey == "" && (g.ClientID == "" || g.ClientSecret == "") {

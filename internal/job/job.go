@@ -40,7 +40,32 @@ type Options struct {
 	// DeactivateLeavers deactivates the users of archived owners; without it they
 	// are left as they are.
 	DeactivateLeavers bool `json:"deactivateLeavers,omitempty"`
+	// RealTime lets HubSpot's webhooks start runs for just the changed records. The
+	// out-of-the-box jobs of companies and contacts have it on.
+	RealTime bool `json:"realTime,omitempty"`
+	// WhenDeleted is what becomes of the row of a record that HubSpot no longer
+	// has; the zero WhenDeleted does nothing.
+	WhenDeleted WhenDeleted `json:"whenDeleted,omitzero"`
 }
+
+// WhenDeleted says what to do with the row of a record that is gone.
+type WhenDeleted struct {
+	Do Do `json:"do,omitempty"`
+	// Field of the target that Set writes, and its value as text: a field of the
+	// person in a people job is "Person::Status__gc". Records that come back clear it.
+	Field string `json:"field,omitempty"`
+	Value string `json:"value,omitempty"`
+}
+
+// Do is what is done.
+type Do string
+
+// What Do can be.
+const (
+	DoNothing Do = ""
+	DoSet     Do = "set"    // a field becomes a value
+	DoDelete  Do = "delete" // the row is deleted; Company and custom objects alone
+)
 
 // Missing is a target field to create.
 type Missing struct {

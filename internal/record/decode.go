@@ -21,6 +21,10 @@ func (r *Record) UnmarshalJSON(b []byte) error {
 			r.Version = c.integer()
 		case "archived":
 			r.Archived = c.boolean()
+		case "gone":
+			r.Gone = Gone(strings.Clone(c.text()))
+		case "into":
+			r.Into = strings.Clone(c.text())
 		case "values":
 			r.Values = c.texts()
 		default:

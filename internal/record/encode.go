@@ -36,6 +36,12 @@ func (r Record) append(b []byte, o *order) []byte {
 	if r.Archived {
 		b = append(b, `,"archived":true`...)
 	}
+	if r.Gone != "" {
+		b = appendText(append(b, `,"gone":`...), string(r.Gone))
+	}
+	if r.Into != "" {
+		b = appendText(append(b, `,"into":`...), r.Into)
+	}
 	return append(appendTexts(append(b, `,"values":`...), r.Values, o), '}')
 }
 

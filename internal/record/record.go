@@ -13,10 +13,26 @@ type Record struct {
 	// Archived is true for a record that was archived in the source, and for an
 	// owner whose user is inactive there.
 	Archived bool `json:"archived,omitempty"`
+	// Gone is set for a record that the source no longer has; such a record has no
+	// values.
+	Gone Gone `json:"gone,omitempty"`
+	// Into is the record that it was merged into, with Gone Merged.
+	Into string `json:"into,omitempty"`
 	// Values :: property name → value in the source's own text form. An absent
 	// key was not sent, nil is null, "" was cleared: three different things.
 	Values map[string]*string `json:"values"`
 }
+
+// Gone says how a record left the source.
+type Gone string
+
+// What Gone can be; "" is a record that is there.
+const (
+	Archived Gone = "archived" // in the recycle bin, from which it may come back
+	Merged   Gone = "merged"   // part of another record from now on
+	Deleted  Gone = "deleted"  // gone for good
+	Private  Gone = "private"  // gone for good, and nothing about it may be kept
+)
 
 // Text returns the value of a property, "" if it is absent, null or empty.
 func (r Record) Text(name string) string {

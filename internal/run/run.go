@@ -30,6 +30,11 @@ type Mode string
 const (
 	ModeChanges Mode = "changes" // what changed since the watermark; all, if there is none
 	ModeFull    Mode = "full"    // all records
+	// ModeMarked reads the marked records alone. Without a chain or job it is for
+	// all jobs that are in real time and have marks.
+	ModeMarked Mode = "marked"
+	// ModeRejected tries all rejected records again, at most 10,000.
+	ModeRejected Mode = "rejected"
 )
 
 // Status of a run or round.
@@ -165,6 +170,9 @@ type Input struct {
 	Since     time.Time `json:"since,omitzero"`
 	WaitUntil time.Time `json:"waitUntil,omitzero"`
 	Cause     string    `json:"cause,omitempty"` // "" = manual execution
+	// Due is the time for which a schedule has started it, with the cause
+	// "schedule": it runs only if the stored schedule still says so.
+	Due time.Time `json:"due,omitzero"`
 	// By is who asked for it, "" if nobody did.
 	By string `json:"by,omitempty"`
 }
