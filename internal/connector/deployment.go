@@ -33,22 +33,24 @@ type Deployment struct {
 // need is a part of the environment that a function reads.
 type need func(*serve.Env, *Deployment)
 
-// needs :: function → what it reads beside what all functions do
-var needs = map[string][]need{
-	"plan":          {stores, secrets, hubSpotApp, gainsightTenant},
-	"extract":       {stores, secrets, hubSpotApp},
-	"transform":     {stores, secrets, gainsightTenant},
-	"upsert":        {stores, secrets, gainsightTenant},
-	"finish":        {stores, limits},
-	"notify":        {stores, mails},
-	"sweep":         {stores, machines, limits},
-	"oauthcallback": {stores, secrets, hubSpotApp, gainsightTenant},
+// needs is what each function reads beside what all do. :: function → parts
+func needs() map[string][]need {
+	return map[string][]need{
+		"plan":          {stores, secrets, hubSpotApp, gainsightTenant},
+		"extract":       {stores, secrets, hubSpotApp},
+		"transform":     {stores, secrets, gainsightTenant},
+		"upsert":        {stores, secrets, gainsightTenant},
+		"finish":        {stores, limits},
+		"notify":        {stores, mails},
+		"sweep":         {stores, machines, limits},
+		"oauthcallback": {stores, secrets, hubSpotApp, gainsightTenant},
+	}
 }
 
 // ReadDeployment reads the environment of a function. Problems are in env.Err.
 func ReadDeployment(env *serve.Env, function string) Deployment {
 	var d Deployment
-	for _, read := range needs[function] {
+	for _, read := range needs()[function] {
 		read(env, &d)
 	}
 	return d
@@ -57,7 +59,7 @@ func ReadDeployment(env *serve.Env, function string) Deployment {
 // Variables returns the names of all environment variables that a function
 // reads, sorted; nothing for a function that does not exist.
 func Variables(function string) []string {
-	if needs[function] == nil {
+	if needs()[function] == nil {
 		return nil
 	}
 	env := &serve.Env{Lookup: func(string) (string, bool) { return "", false }}

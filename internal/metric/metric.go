@@ -78,27 +78,25 @@ const (
 	Seconds Unit = "Seconds"
 )
 
-// kinds :: metric → its unit and its dimension
-var kinds = map[Name]struct {
-	unit      Unit
-	dimension Dimension
-}{
-	Records:               {Count, Outcome},
-	Runs:                  {Count, Status},
-	VendorCalls:           {Count, Vendor},
-	Throttles:             {Count, Vendor},
-	TokenRefreshes:        {Count, Vendor},
-	QuotaUse:              {Percent, Quota},
-	WebhookEvents:         {Count, ""},
-	WebhookRejections:     {Count, ""},
-	WebhookLag:            {Seconds, ""},
-	RunAge:                {Seconds, ""},
-	SuccessAge:            {Seconds, Chain},
-	ReauthorizationNeeded: {Count, ""},
-}
-
 // Kind returns a metric's unit and its dimension, "" if it has none.
-func Kind(n Name) (Unit, Dimension) { return kinds[n].unit, kinds[n].dimension }
+func Kind(n Name) (Unit, Dimension) {
+	switch n {
+	case Records:
+		return Count, Outcome
+	case Runs:
+		return Count, Status
+	case VendorCalls, Throttles, TokenRefreshes:
+		return Count, Vendor
+	case QuotaUse:
+		return Percent, Quota
+	case SuccessAge:
+		return Seconds, Chain
+	case WebhookLag, RunAge:
+		return Seconds, ""
+	case WebhookEvents, WebhookRejections, ReauthorizationNeeded:
+	}
+	return Count, ""
+}
 
 // Sink takes one value of a metric; of is the value of its dimension, "" if it
 // has none. It returns at once, never fails, and may be used at once by many.

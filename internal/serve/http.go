@@ -122,14 +122,17 @@ type answer struct {
 	body   bytes.Buffer
 }
 
+// Header implements http.ResponseWriter.
 func (a *answer) Header() http.Header { return a.header }
 
+// WriteHeader implements http.ResponseWriter.
 func (a *answer) WriteHeader(status int) {
 	if a.status == 0 && status >= 200 { // others only announce one
 		a.status, a.sent = status, a.header.Clone()
 	}
 }
 
+// Write implements http.ResponseWriter.
 func (a *answer) Write(p []byte) (int, error) {
 	if a.status == 0 {
 		if _, set := a.header["Content-Type"]; !set {

@@ -7,7 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"log"
+	"log" //nolint:depguard // aws-lambda-go writes there
 	"log/slog"
 	"net/http"
 	"os"
@@ -73,7 +73,7 @@ func Run(name string, build func(*App) (Handler, error)) {
 		err = fault.New(fault.Invalid, "This is a function for AWS Lambda; to run the connector on this machine, see go run ./internal/local help.")
 	}
 	if err != nil {
-		app.Log.Error("function cannot start", "kind", fault.KindOf(err), "reason", fault.MessageOf(err), "err", err)
+		app.Log.ErrorContext(context.Background(), "function cannot start", "kind", fault.KindOf(err), "reason", fault.MessageOf(err), "err", err)
 		refuse(err)
 		os.Exit(1)
 	}
@@ -122,15 +122,13 @@ func refuse(err error) {
 	if host == "" {
 		return
 	}
-	doc, _ := json.Marshal(map[string]string{"errorType": string(fault.KindOf(err)), "errorMessage": fault.MessageOf(err)}) // text only: never fails
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	req, err2 := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+host+"/2018-06-01/runtime/init/error", bytes.NewReader(doc))
-	if err2 != nil {
+	doc, _ := json.Marshal(map[string]string{"errorType": string(fault.KindOf(err)), "errorMessage": fault.MessageOf(err)})                                 // text only: never fails
+	req, errURL := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://"+host+"/2018-06-01/runtime/init/error", bytes.NewReader(doc)) //nolint:gosec // the address that Lambda gave
+	if errURL != nil {
 		return
 	}
 	req.Header.Set("Lambda-Runtime-Function-Error-Type", string(fault.KindOf(err)))
-	if resp, err := http.DefaultClient.Do(req); err == nil {
+	if resp, err := (&http.Client{Timeout: time.Second}).Do(req); err == nil { //nolint:gosec // likewise
 		_ = resp.Body.Close()
 	}
 }

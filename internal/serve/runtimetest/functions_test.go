@@ -132,7 +132,7 @@ func zipped(t *testing.T, name string) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, err := os.Open(name) //nolint:gosec // built by the test
+	file, err := os.Open(name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,9 +18,10 @@ func start(t *testing.T) *runtimetest.Function {
 }
 
 type answer struct {
-	Status     string
-	PID, Calls int
-	Left       time.Duration
+	Status string        `json:"status"`
+	PID    int           `json:"pid"`
+	Calls  int           `json:"calls"`
+	Left   time.Duration `json:"left"`
 }
 
 func invoke(t *testing.T, f *runtimetest.Function, payload string, limit time.Duration) (answer, runtimetest.Answer) {

@@ -83,7 +83,7 @@ func Start(t testing.TB, binary string, env map[string]string) *Function {
 	server := &http.Server{Handler: f.api(), ReadHeaderTimeout: patience}
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close() })
-	f.cmd = exec.Command(binary) //nolint:gosec,noctx // a binary that the test built; ended below
+	f.cmd = exec.Command(binary) //nolint:noctx // ended below
 	f.cmd.Env = []string{"AWS_LAMBDA_RUNTIME_API=" + listener.Addr().String(), "AWS_LAMBDA_FUNCTION_NAME=" + filepath.Base(binary)}
 	for name, value := range env {
 		f.cmd.Env = append(f.cmd.Env, name+"="+value)
@@ -124,7 +124,10 @@ func (f *Function) api() http.Handler {
 	failed := func(init bool) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			a := Answer{Init: init}
-			var e struct{ ErrorType, ErrorMessage string }
+			var e struct {
+				ErrorType    string `json:"errorType"`
+				ErrorMessage string `json:"errorMessage"`
+			}
 			if err := json.NewDecoder(r.Body).Decode(&e); err != nil {
 				e.ErrorMessage = "no JSON: " + err.Error()
 			}

@@ -202,8 +202,12 @@ func (f *Finisher) measure(ctx context.Context, r run.Run) {
 		outcome string
 		records int
 	}{
-		{"extracted", c.Extracted}, {"filtered", c.Filtered}, {"inserted", c.Inserted},
-		{"updated", c.Updated}, {"unchanged", c.Unchanged}, {"rejected", c.Rejected},
+		{"extracted", c.Extracted},
+		{"filtered", c.Filtered},
+		{"inserted", c.Inserted},
+		{"updated", c.Updated},
+		{"unchanged", c.Unchanged},
+		{"rejected", c.Rejected},
 	} {
 		if one.records > 0 {
 			f.Metrics.Emit(ctx, metric.Records, one.outcome, float64(one.records))
