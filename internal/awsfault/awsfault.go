@@ -28,7 +28,7 @@ var (
 	missing = codes("ResourceNotFoundException", "NoSuchBucket", "StateMachineDoesNotExist", "StateMachineDeleting", "NotFoundException")
 	region  = codes("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "InvalidRegion")
 	sealed  = codes("KMSAccessDeniedException", "KMSDisabledException", "KMSInvalidStateException", "KMSNotFoundException", "KMS.DisabledException", "KMS.NotFoundException",
-		"KMS.KMSInvalidStateException", "DisabledException", "KmsAccessDeniedException", "KmsInvalidStateException", "KeyUnavailableException", "InaccessibleEncryptionKeyException")
+		"KMS.KMSInvalidStateException", "DisabledException", "KmsAccessDeniedException", "KmsInvalidStateException", "InaccessibleEncryptionKeyException")
 )
 
 func codes(names ...string) map[string]bool {
