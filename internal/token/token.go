@@ -23,8 +23,11 @@ const (
 	// usableFor is what a token must still be good for to be handed out while it
 	// cannot be refreshed: one call.
 	usableFor = 30 * time.Second
-	// refreshLease is how long a refresher may take; one that died is waited for.
-	refreshLease = time.Minute
+	// refreshLease is how long others wait for a refresher that died. One that is
+	// alive keeps its lease.
+	refreshLease = 12 * time.Second
+	// patience is how long a refresher that is alive is waited for.
+	patience = 2 * time.Minute
 	// poll is the pause between two looks at what another refresher stored.
 	poll = 500 * time.Millisecond
 	// secondTry is the pause before a refused refresh is tried once more.
@@ -35,7 +38,7 @@ const (
 // It is used by pointer and may be used at once.
 type Broker struct {
 	Store *Store
-	// Leases says who may refresh; the broker takes its leases for 1 minute.
+	// Leases says who may refresh; the broker sets its own TTL.
 	Leases *lease.Store
 	// Refresh gets a new token for an old one. Empty fields of its answer are
 	// kept from the old one. Its errors are faults.
@@ -133,16 +136,16 @@ func (b *Broker) fly(ctx context.Context, connection string, bad secret.Text, f 
 func (b *Broker) current(ctx context.Context, connection string, bad secret.Text) (Token, error) {
 	leases := &lease.Store{Table: b.Leases.Table, TTL: refreshLease, Now: b.Leases.Now}
 	owner := b.newID()
-	for until := b.now().Add(2 * refreshLease); ; {
+	for until := b.now().Add(patience); ; {
 		t, err := b.stored(ctx, connection)
 		if err != nil || b.fresh(t) && t.Access != bad {
 			return t, err
 		}
 		l, err := leases.Acquire(ctx, "token#"+connection, owner)
 		if err == nil {
-			t, err = b.refresh(ctx, connection, bad)
-			_ = leases.Release(context.WithoutCancel(ctx), l) // else it ends by itself
-			return t, err
+			release := b.hold(ctx, leases, l)
+			defer release()
+			return b.refresh(ctx, connection, bad)
 		}
 		if !fault.Is(err, fault.Conflict) {
 			return Token{}, fmt.Errorf("claim refresh of connection %s: %w", connection, err)
@@ -156,6 +159,26 @@ func (b *Broker) current(ctx context.Context, connection string, bad secret.Text
 		if err := b.sleep(ctx, poll); err != nil {
 			return Token{}, fault.Wrap(err, fault.Transient, "Waiting for a token was stopped.")
 		}
+	}
+}
+
+// hold keeps a lease in force until it is released, or ctx ends, or the process
+// dies: a vendor may take longer to answer than the lease lasts.
+func (b *Broker) hold(ctx context.Context, leases *lease.Store, l lease.Lease) (release func()) {
+	ctx, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for b.sleep(ctx, refreshLease/3) == nil {
+			if fault.Is(leases.Renew(ctx, l), fault.Fenced) {
+				return // it was taken over; Swap decides whose token counts
+			}
+		}
+	}()
+	return func() {
+		stop()
+		<-ended
+		_ = leases.Release(context.WithoutCancel(ctx), l) // else it ends by itself
 	}
 }
 
