@@ -193,6 +193,7 @@ func SafeOrigin(value string) (origin, problem string) {
 
 // SafeScheme reports whether a URL is https, or http on this machine.
 func SafeScheme(u *url.URL) bool {
-	ip := net.ParseIP(u.Hostname())
-	return u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
+	host, ip := u.Hostname(), net.ParseIP(u.Hostname())
+	local := host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback() // RFC 6761
+	return u.Scheme == "https" || u.Scheme == "http" && local
 }
