@@ -4,10 +4,13 @@
 package admin
 
 import (
+	"context"
 	"time"
 
 	"hubspotconnector/internal/connector"
+	"hubspotconnector/internal/gainsight"
 	"hubspotconnector/internal/machine"
+	"hubspotconnector/internal/record"
 )
 
 // Service is the operations. The first three fields are required. It is used by
@@ -15,8 +18,12 @@ import (
 type Service struct {
 	Connector *connector.Connector
 	Machines  machine.Machines
-	NewID     func() string    // returns an id that was never returned before
-	Now       func() time.Time // nil = time.Now
+	NewID     func() string                                    // returns an id that was never returned before
+	Now       func() time.Time                                 // nil = time.Now
+	Sleep     func(ctx context.Context, d time.Duration) error // nil = a timer
+
+	schemas memory[record.Schema]
+	objects memory[[]gainsight.Object]
 }
 
 func (s *Service) now() time.Time {

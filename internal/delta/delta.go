@@ -53,14 +53,26 @@ type Claim struct {
 // Store keeps prints and claims on a table.
 type Store struct{ Table table.Table }
 
+// shards is over how many partitions the prints of a job are spread.
+const shards = 64
+
 func shard(id string) string {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(id)) // never fails
-	return fmt.Sprintf("%02x", h.Sum32()%64)
+	return fmt.Sprintf("%02x", h.Sum32()%shards)
 }
 
 func printKey(job, source string) table.Key {
 	return table.Key{Partition: "PRINT#" + job + "#" + shard(source), Sort: source}
+}
+
+// Partitions are the partitions in which the prints of a job lie.
+func (s *Store) Partitions(job string) []string {
+	all := make([]string, shards)
+	for i := range all {
+		all[i] = fmt.Sprintf("PRINT#%s#%02x", job, i)
+	}
+	return all
 }
 
 func claimKey(job, hash string) table.Key {
