@@ -33,6 +33,7 @@ var allowed = []struct{ pkg, imports string }{
 	{"secret", "fault"},
 	{"secret/sealertest", "fault secret"},
 	{"mail", ""},
+	{"mail/mailtest", "mail"},
 	{"machine", "fault"},
 	{"machine/machinetest", "fault machine"},
 
@@ -96,6 +97,7 @@ var allowed = []struct{ pkg, imports string }{
 	{"awstest", ""},
 	{"machine/sfnmachine", "awsfault fault machine"},
 	{"secret/kmssealer", "awsfault fault secret"},
+	{"mail/sesmail", "awsfault fault mail"},
 	{"template", ""}, // tests alone: template.yaml against the code
 	{"mail/dirmail", "fault mail"},
 	{"serve", "fault metric secret"},
@@ -123,7 +125,7 @@ var free = []string{"inprocess", "truth", "local", "scenario"}
 
 // notInLambda is for local runs and for tests. No function may import it.
 var notInLambda = append([]string{
-	"awstest", "serve/runtimetest", "inprocess", "truth", "local", "scenario", "machine/localmachine", "machine/machinetest", "secret/sealertest", "table/bolttable", "table/tabletest", "mail/dirmail", "blob/dirblob", "blob/blobtest", "secret/filesealer",
+	"awstest", "serve/runtimetest", "inprocess", "truth", "local", "scenario", "machine/localmachine", "machine/machinetest", "secret/sealertest", "mail/mailtest", "table/bolttable", "table/tabletest", "mail/dirmail", "blob/dirblob", "blob/blobtest", "secret/filesealer",
 }, alone...)
 
 // walls lists the libraries that only some packages may import.

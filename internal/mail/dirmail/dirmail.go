@@ -26,6 +26,9 @@ func (f Folder) Send(_ context.Context, id string, m mail.Message) error {
 		return unwritable(err, f.Dir)
 	}
 	text := fmt.Sprintf("Subject: %s\n\n%s", m.Subject, m.Body)
+	if len(m.To) > 0 {
+		text = fmt.Sprintf("To: %s\n%s", strings.Join(m.To, ", "), text)
+	}
 	return unwritable(os.WriteFile(filepath.Join(f.Dir, id+".txt"), []byte(text), 0o600), f.Dir)
 }
 
