@@ -9,13 +9,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/oklog/ulid/v2"
 
 	"hubspotconnector/internal/blob/s3blob"
 	"hubspotconnector/internal/connector"
 	"hubspotconnector/internal/fault"
+	"hubspotconnector/internal/machine/sfnmachine"
+	"hubspotconnector/internal/mail"
+	"hubspotconnector/internal/secret/kmssealer"
 	"hubspotconnector/internal/serve"
 	"hubspotconnector/internal/table/dynamotable"
 )
@@ -49,10 +54,23 @@ func open(d connector.Deployment) (connector.Ports, error) {
 	p := connector.Ports{
 		Table:  dynamotable.New(dynamodb.NewFromConfig(account), d.Table, dynamotable.Options{}),
 		Bucket: s3blob.New(files, d.Bucket, s3blob.Options{}),
+		Sealer: kmssealer.New(kms.NewFromConfig(account), d.Key),
+		Sender: nobody{},
 		NewID:  func() string { return ulid.Make().String() },
 	}
 	if d.Secret != "" {
 		p.Secret = (&Secrets{Client: secretsmanager.NewFromConfig(account), ID: d.Secret}).Get
 	}
+	if d.ChainMachine != "" {
+		if p.Machines, err = sfnmachine.New(sfn.NewFromConfig(account), d.ChainMachine); err != nil {
+			return p, err
+		}
+	}
 	return p, nil
 }
+
+// nobody is told anything: there is no sender.
+type nobody struct{}
+
+// Send implements mail.Sender.
+func (nobody) Send(context.Context, string, mail.Message) error { return nil }
