@@ -62,7 +62,7 @@ func Wrap(err error, service, what string) error {
 		return fault.Wrap(err, fault.Transient, "%s refused the signature of a call. If it goes on, set this machine's clock and check its credentials.", service)
 	case expired[code]:
 		return fault.Wrap(err, fault.Transient, "%s does not accept the AWS credentials: they are wrong or have expired. Give the function its role again, or sign in again.", service)
-	case sealed[code]:
+	case sealed[code], denied[code] && strings.Contains(strings.ToLower(api.ErrorMessage()), "kms"):
 		return fault.Wrap(err, fault.Invalid, "%s cannot use its KMS key. Enable the key, and allow this function's role to use it.", service)
 	case denied[code]:
 		return fault.Wrap(err, fault.Invalid, "%s does not let this function use %s. Add the permission to its role, and check the key's policy.", service, what)

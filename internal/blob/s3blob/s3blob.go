@@ -12,7 +12,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -153,10 +152,6 @@ func wrap(err error) error {
 			return fault.Wrap(err, fault.Invalid, "S3 keeps the bucket in another region. Set the region in which it was deployed.")
 		case "Forbidden":
 			return fault.Wrap(err, fault.Invalid, "S3 does not let this function use the bucket. Add the permission to its role, and check the key's policy.")
-		case "AccessDenied":
-			if strings.Contains(strings.ToLower(api.ErrorMessage()), "kms") {
-				return fault.Wrap(err, fault.Invalid, "S3 cannot use the bucket's KMS key. Enable the key, and allow this function's role to use it.")
-			}
 		}
 		var answer *smithyhttp.ResponseError
 		if errors.As(err, &answer) && answer.HTTPStatusCode() == http.StatusInsufficientStorage {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -77,6 +78,9 @@ func (w write) valuesOrNil() attributes {
 func (t *Table) Put(ctx context.Context, item table.Item, cond table.Condition) (table.Item, error) {
 	if err := table.CheckItem(item); err != nil {
 		return table.Item{}, err
+	}
+	if !item.Expires.IsZero() {
+		item.Expires = time.Unix(item.Expires.Unix(), 0).UTC() // as it is stored
 	}
 	op, mark, over := table.Op{Verb: table.Put, Item: item, If: cond}, ulid.Make().String(), false
 	for n := 0; ; n++ {
