@@ -106,13 +106,13 @@ var allowed = []struct{ pkg, imports string }{
 	// All of it, put together for functions and for local runs.
 	{"doctor", "apiclient fault gainsight hubspot record secret table token"},
 	{"connector", "activity apiclient avatar blob budget catalog chain config connection delta doctor fault gainsight gauge hubspot job lease machine mail mapping mark meter metric oauth ootb person record run schedule secret serve setting staging step step/extract step/finish step/notify step/plan step/sweep step/transform step/upsert table token webhook"},
-	{"deployed", "awsfault blob/s3blob connector fault machine/sfnmachine mail secret secret/kmssealer serve table/dynamotable"},
+	{"deployed", "awsfault blob/s3blob connector fault machine/sfnmachine mail mail/sesmail secret secret/kmssealer serve table/dynamotable"},
 
 	// What people and programs reach.
 	{"preview", "avatar blob delta fault lease record run staging step step/extract step/plan step/transform step/upsert table"},
 	{"signin", "fault secret"},
 	{"admin", "activity avatar blob budget catalog chain connection connector delta fault gainsight hubspot job lease machine mapping mapping/lookup meter ootb person preview record run schedule setting staging step step/extract step/plan step/transform step/upsert table token"},
-	{"console", "activity admin avatar budget catalog chain connection connector fault gainsight job mapping mapping/condition person record run schedule setting signin"},
+	{"console", "activity admin budget catalog chain connection connector fault gainsight job mapping mapping/condition mapping/formula record run schedule secret setting signin"},
 }
 
 // alone must import nothing of ours but each other, so that they cannot share a

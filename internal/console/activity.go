@@ -96,7 +96,11 @@ func (c *console) executions(q *request) error {
 		return err
 	}
 	for _, e := range page.Runs {
-		body.Rows = append(body.Rows, executionRow{Execution: e, StartedAt: q.at(e.Started), EndedAt: q.at(e.Ended), Took: took(e.Ended.Sub(e.Started))})
+		row := executionRow{Execution: e, StartedAt: q.at(e.Started), EndedAt: q.at(e.Ended), Took: took(e.Ended.Sub(e.Started))}
+		if a, b := e.Started.In(q.zone), e.Ended.In(q.zone); a.YearDay() == b.YearDay() && a.Year() == b.Year() {
+			row.EndedAt.Text = b.Format("15:04")
+		}
+		body.Rows = append(body.Rows, row)
 	}
 	body.Pager = q.cursor(f.Cursor, page.Next)
 	if body.Jobs, err = c.jobNames(q); err != nil {

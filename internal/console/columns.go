@@ -33,9 +33,18 @@ func datasetOf(cfg mapping.Config, schema record.Schema) columns {
 	return cols
 }
 
+// inputsOf are the fields that case fields can use: the dataset's, and formulas.
+func inputsOf(cfg mapping.Config, schema record.Schema) columns {
+	cols := datasetOf(cfg, schema)
+	for _, f := range cfg.Formulas {
+		cols = append(cols, column{Field: record.Field{Name: f.Name, Label: f.Name, Type: record.Type(f.Type)}})
+	}
+	return cols
+}
+
 // allOf are the dataset's fields and those that are computed from them.
 func allOf(cfg mapping.Config, schema record.Schema) columns {
-	cols := datasetOf(cfg, schema)
+	cols := inputsOf(cfg, schema)
 	for _, c := range cfg.Cases {
 		cols = append(cols, column{Field: record.Field{Name: c.Name, Label: c.Name, Type: record.Type(c.Type)}})
 	}

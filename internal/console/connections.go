@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"hubspotconnector/internal/admin"
 	"hubspotconnector/internal/connection"
@@ -46,6 +47,23 @@ func (q *request) connectionRow(cn connection.Connection) connectionRow {
 	return row
 }
 
+// used is a connection with the time of its last run.
+func (c *console) used(q *request, cn connection.Connection) (connectionRow, error) {
+	row := q.connectionRow(cn)
+	jobs, err := c.admin.JobRows(q.ctx(), admin.JobFilter{Connection: cn.ID})
+	if err != nil {
+		return row, err
+	}
+	var last time.Time
+	for _, j := range jobs {
+		if j.LastRun.After(last) {
+			last = j.LastRun
+		}
+	}
+	row.LastUsed = q.at(last)
+	return row, nil
+}
+
 type connectionsPage struct {
 	Rows   []connectionRow
 	Full   bool // no other connection is possible
@@ -59,7 +77,11 @@ func (c *console) connections(q *request) error {
 	}
 	body := connectionsPage{Full: len(list) >= max(1, c.Connections.Limit)}
 	for _, cn := range list {
-		body.Rows = append(body.Rows, q.connectionRow(cn))
+		row, err := c.used(q, cn)
+		if err != nil {
+			return err
+		}
+		body.Rows = append(body.Rows, row)
 	}
 	if len(list) > 0 {
 		if body.Quotas, err = c.admin.Quotas(q.ctx()); err != nil {
@@ -139,7 +161,11 @@ func (c *console) connection(q *request) error {
 	if err != nil {
 		return err
 	}
-	body := connectionPage{connectionRow: q.connectionRow(cn), Grants: grants(cn.Scopes)}
+	row, err := c.used(q, cn)
+	if err != nil {
+		return err
+	}
+	body := connectionPage{connectionRow: row, Grants: grants(cn.Scopes)}
 	if body.Jobs, body.Chains, err = c.reach(q, cn.ID); err != nil {
 		return err
 	}

@@ -90,6 +90,7 @@ func (c *console) routes() {
 	c.recordRoutes()
 	c.settingRoutes()
 	c.personRoutes()
+	c.avatarRoutes()
 	c.look("/", func(*request) error { return errNoPage })
 }
 

@@ -236,7 +236,7 @@ func (c *console) edit(q *request, status int, e editing, con *conflict) error {
 	if e.Page.Checked {
 		for _, p := range problems {
 			shown := problem{At: fieldID(p.Path), Message: p.Message}
-			if stepOf(p.Path) != step {
+			if p.Path != "" && stepOf(p.Path) != step {
 				shown.Elsewhere = "/jobs/" + url.PathEscape(e.Key) + "/edit/" + stepOf(p.Path) + "#" + fieldID(p.Path)
 			}
 			ed.Problems = append(ed.Problems, shown)
@@ -278,22 +278,14 @@ func (c *console) problems(q *request, e editing) ([]mapping.Problem, error) {
 		return nil, nil
 	}
 	var all []mapping.Problem
-	if _, err := job.CleanName("job", e.Job.Name); err != nil {
-		all = append(all, mapping.Problem{Path: "name", Message: fault.MessageOf(err)})
-	}
-	if e.Job.Mapping.Target == "" {
-		all = append(all, mapping.Problem{Path: "target", Message: "The job has no destination: choose the object of Gainsight that it writes."})
-	}
 	found, err := c.admin.Check(q.ctx(), e.Job)
 	switch {
 	case err == nil:
 		all = append(all, found...)
-	case fault.Is(err, fault.Invalid), fault.Is(err, fault.Reauthorize), fault.Is(err, fault.NotFound), fault.Is(err, fault.Throttled), fault.Is(err, fault.Transient):
-		if e.Job.Mapping.Target != "" {
-			all = append(all, mapping.Problem{Path: "target", Message: fault.MessageOf(err)})
-		}
-	default:
+	case fault.Is(err, fault.Internal):
 		return nil, err
+	default:
+		all = append(all, mapping.Problem{Message: fault.MessageOf(err)})
 	}
 	for _, p := range e.Page.Timing.check() {
 		all = append(all, mapping.Problem{Path: p.At, Message: p.Message})

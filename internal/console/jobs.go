@@ -43,6 +43,14 @@ type jobsPage struct {
 	Rows               []jobRow
 	Any                bool // there is a job, whether it is shown or not
 	Pager              pager
+	Drafts             []draftRow
+}
+
+// draftRow is a job that somebody began to edit and did not save.
+type draftRow struct {
+	Key, Name string
+	New       bool
+	SavedAt   moment
 }
 
 // pager leads through a list.
@@ -62,9 +70,21 @@ func (c *console) jobs(q *request) error {
 	for _, cn := range list {
 		body.Connections = append(body.Connections, named{cn.ID, cn.Name})
 	}
+	if q.admin() {
+		drafts, err := c.admin.Drafts(q.ctx(), q.by())
+		if err != nil {
+			return err
+		}
+		for _, d := range drafts {
+			body.Drafts = append(body.Drafts, draftRow{d.Key, d.Job.Name, d.Base == 0, q.at(d.Saved)})
+		}
+	}
 	from, to, pages := q.paged(len(rows))
 	body.Pager = pages
 	for _, row := range rows[from:to] {
+		if row.TargetLabel == row.Job.Mapping.Target {
+			row.TargetLabel = targetLabel(row.Job.Mapping.Target)
+		}
 		body.Rows = append(body.Rows, jobRow{
 			JobRow: row, LastRunOn: q.at(row.LastRun), Strip: row.Last, StripText: stripText(row.Last), Incomplete: row.Job.MissingSentence(),
 		})

@@ -9,6 +9,7 @@ import (
 
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/mapping"
+	"hubspotconnector/internal/mapping/formula"
 	"hubspotconnector/internal/record"
 )
 
@@ -27,7 +28,15 @@ type preparationForm struct {
 	Associate    control
 	AssocLabel   control
 	Filter       filterForm
+	Formulas     []formulaForm
+	Functions    []formula.Function
 	Cases        []caseForm
+}
+
+// formulaForm is a formula field.
+type formulaForm struct {
+	ordered
+	Name, Type, Expression control
 }
 
 // fieldRow is a field of the dataset.
@@ -96,6 +105,11 @@ func (c *console) preparationForm(q *request, e editing, wrong map[string]string
 	form.Associate = control{Path: "associate.object", Label: "Associated object", Kind: "select", Choices: append([]choice{{"", "Choose an object"}}, sourceChoices("")...)}
 	form.AssocLabel = control{Path: "associate.label", Label: "Association label (optional)", Kind: "text", Hold: "Primary"}
 	form.Filter = cols.filterForm("filter", cfg.Filter, wrong)
+	form.Functions = formula.Functions()
+	for i, one := range cfg.Formulas {
+		form.Formulas = append(form.Formulas, formulaFormOf(order("formulas", i, len(cfg.Formulas), "formula field "+one.Name), one, wrong))
+	}
+	cols = inputsOf(cfg, schema)
 	for i, one := range cfg.Cases {
 		form.Cases = append(form.Cases, cols.caseForm(order("cases", i, len(cfg.Cases), "case field "+one.Name), one, wrong))
 	}
@@ -152,13 +166,31 @@ func (form *preparationForm) properties(search string, cfg mapping.Config, schem
 	}
 }
 
+func formulaFormOf(at ordered, one mapping.Formula, wrong map[string]string) formulaForm {
+	return formulaForm{
+		ordered: at,
+		Name:    control{Path: at.Path + ".name", Label: "Name of the formula field", Kind: "text", Value: one.Name, Wrong: wrong[fieldID(at.Path+".name")]},
+		Type:    typeControl(at.Path+".type", one.Type, wrong),
+		Expression: control{
+			Path: at.Path + ".expression", Label: "Expression", Kind: "area", Value: one.Expression, Hold: `upper(left(name, 3)) + "-" + text(id)`,
+			Wrong: wrong[fieldID(at.Path+".expression")],
+		},
+	}
+}
+
+// typeControl chooses the type of a computed field.
+func typeControl(path, value string, wrong map[string]string) control {
+	c := control{Path: path, Label: "Type", Kind: "select", Value: value, Wrong: wrong[fieldID(path)]}
+	for _, t := range []record.Type{record.String, record.Number, record.Boolean, record.Date, record.DateTime} {
+		c.Choices = append(c.Choices, choice{string(t), mapping.TypeName(t)})
+	}
+	return c
+}
+
 func (cols columns) caseForm(at ordered, one mapping.Case, wrong map[string]string) caseForm {
 	form := caseForm{ordered: at, WhenList: at.Path + ".when", Wrong: wrong[fieldID(at.Path+".when")]}
 	form.Name = control{Path: at.Path + ".name", Label: "Name of the case field", Kind: "text", Value: one.Name, Wrong: wrong[fieldID(at.Path+".name")]}
-	form.Type = control{Path: at.Path + ".type", Label: "Type", Kind: "select", Value: one.Type, Wrong: wrong[fieldID(at.Path+".type")]}
-	for _, t := range []record.Type{record.String, record.Number, record.Boolean, record.Date, record.DateTime} {
-		form.Type.Choices = append(form.Type.Choices, choice{string(t), mapping.TypeName(t)})
-	}
+	form.Type = typeControl(at.Path+".type", one.Type, wrong)
 	form.Default, form.Text = cols.valueControls(at.Path+".default", "Otherwise", one.Default, wrong)
 	for i, w := range one.When {
 		path := order(form.WhenList, i, len(one.When), fmt.Sprintf("case %d", i+1))
@@ -215,6 +247,10 @@ func (c *console) readPreparation(q *request, e *editing, f fields, do action) e
 	cfg.Filter = readFilter(f.in("filter"))
 	if len(cfg.Filter.Conditions) == 0 {
 		cfg.Filter.Expression = ""
+	}
+	cfg.Formulas = nil
+	for _, row := range f.rows("formulas") {
+		cfg.Formulas = append(cfg.Formulas, mapping.Formula{Name: row.text("name"), Type: cmp.Or(row.text("type"), string(record.String)), Expression: row.text("expression")})
 	}
 	cfg.Cases = nil
 	for _, row := range f.rows("cases") {
@@ -281,6 +317,7 @@ func associate(cfg *mapping.Config, object, label string) {
 func freeName(cfg mapping.Config, wanted string) string {
 	taken := func(name string) bool {
 		return slices.ContainsFunc(cfg.Fields, func(f mapping.Field) bool { return f.Name == name }) ||
+			slices.ContainsFunc(cfg.Formulas, func(f mapping.Formula) bool { return f.Name == name }) ||
 			slices.ContainsFunc(cfg.Cases, func(c mapping.Case) bool { return c.Name == name })
 	}
 	name := wanted

@@ -57,7 +57,7 @@ func newWorldAt(t *testing.T, origin string) *world {
 	w.source = hubspotsim.New(hubspotsim.Options{AutoApprove: true, Limits: hubspotsim.Limits{Off: true}})
 	w.source.AddApp("client", "canary-client", []string{w.back})
 	w.portal = w.source.AddPortal(portalID, "customer.example")
-	w.target = gainsightsim.New(gainsightsim.Options{AccessKey: "canary-key"})
+	w.target = gainsightsim.New(gainsightsim.Options{AccessKey: "canary-key", Limits: gainsightsim.Limits{Off: true}})
 	w.target.Prepare(portalID)
 	dir := t.TempDir()
 	bolt, err := bolttable.Open(filepath.Join(dir, "table.db"), bolttable.Options{NoSync: true})
@@ -80,7 +80,11 @@ func newWorldAt(t *testing.T, origin string) *world {
 			APIURL: "https://api.hubspot.test", AppURL: "https://app.hubspot.test", Version: "2026-09",
 		},
 		Gainsight: gainsight.Config{URL: "https://acme.gainsight.test", AccessKey: "canary-key"}, ConnectionName: "HubSpot",
-		Limits: connector.Limits{HubSpot: budget.Window{Calls: 1_000_000, Per: time.Second}},
+		Limits: connector.Limits{
+			HubSpot: budget.Window{Calls: 1_000_000, Per: time.Second}, HubSpotSearch: budget.Window{Calls: 1_000_000, Per: time.Second},
+			Gainsight: budget.Window{Calls: 1_000_000, Per: time.Minute, Fixed: true}, GainsightDay: budget.Window{Calls: 1_000_000_000, Per: 24 * time.Hour, Fixed: true},
+			GainsightUsers: budget.Window{Calls: 1_000_000, Per: time.Hour, Fixed: true}, GainsightUsersDay: budget.Window{Calls: 1_000_000, Per: 24 * time.Hour, Fixed: true},
+		},
 	}
 	w.sys, err = inprocess.New(settings, connector.Ports{
 		Table: bolt, Bucket: files, Sealer: sealer, Sender: dirmail.Folder{Dir: filepath.Join(dir, "mail")},
