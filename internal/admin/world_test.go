@@ -38,7 +38,7 @@ const (
 
 // world is both vendors and a connector over which processes come and go.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	source *hubspotsim.Sim
 	portal *hubspotsim.Portal
 	target *gainsightsim.Sim
@@ -57,7 +57,7 @@ type world struct {
 
 func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())).Round(0) }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir()}
 	sleep := func(ctx context.Context, d time.Duration) error { // time passes at once
