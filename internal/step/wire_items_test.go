@@ -59,8 +59,9 @@ func oldTable(t *testing.T) (table.Table, []string) {
 			t.Fatal(err)
 		}
 		var old struct {
-			Partition, Sort string
-			Doc             json.RawMessage
+			Partition string          `json:"partition"`
+			Sort      string          `json:"sort"`
+			Doc       json.RawMessage `json:"doc"`
 		}
 		if err := json.Unmarshal(text, &old); err != nil {
 			t.Fatal(err)
@@ -74,7 +75,7 @@ func oldTable(t *testing.T) (table.Table, []string) {
 }
 
 // when the old items were written, to the minute.
-var when = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant
+var when = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
 
 // aggregate reads an item through the store that keeps it.
 type aggregate struct {
@@ -130,12 +131,16 @@ func aggregates() map[string]aggregate {
 		"schedule-interval": {func(ctx context.Context, t table.Table) (any, error) {
 			return schedules(t).Get(ctx, schedule.Owner{What: "job", ID: "j1"})
 		}, schedule.Schedule{Enabled: true, Kind: schedule.Minutes, Every: 15, At: "06:30", Zone: "Europe/Berlin", Version: 1}},
-		"lease": {func(ctx context.Context, t table.Table) (any, error) { return leases(t).Of(ctx, "j1#changes", "run1") },
-			lease.Lease{Name: "j1#changes", Owner: "run1", Fence: 1}},
-		"lease-free": {func(ctx context.Context, t table.Table) (any, error) {
-			return leases(t).Acquire(ctx, "j2#changes", "run2")
+		"lease": {
+			func(ctx context.Context, t table.Table) (any, error) { return leases(t).Of(ctx, "j1#changes", "run1") },
+			lease.Lease{Name: "j1#changes", Owner: "run1", Fence: 1},
 		},
-			lease.Lease{Name: "j2#changes", Owner: "run2", Fence: 2}},
+		"lease-free": {
+			func(ctx context.Context, t table.Table) (any, error) {
+				return leases(t).Acquire(ctx, "j2#changes", "run2")
+			},
+			lease.Lease{Name: "j2#changes", Owner: "run2", Fence: 2},
+		},
 		"budget": {func(ctx context.Context, t table.Table) (any, error) {
 			return used(ctx, t, "gainsight-calls", time.UnixMilli(29926109*60_000), budget.Window{Calls: 100, Per: time.Minute, Fixed: true}, budget.Window{Calls: 50000, Per: 24 * time.Hour, Fixed: true})
 		}, []int{10, 52}},
@@ -159,10 +164,12 @@ func aggregates() map[string]aggregate {
 			Before: json.RawMessage(`{"name":"Old"}`), After: json.RawMessage(`{"name":"New"}`),
 		}}},
 		"person": {func(ctx context.Context, t table.Table) (any, error) { return (&person.Store{Table: t}).Keys(ctx) }, []string{"Email", "ExternalID"}},
-		"avatar": {func(ctx context.Context, t table.Table) (any, error) {
-			return (&avatar.Store{Table: t}).List(ctx, "c1")
+		"avatar": {
+			func(ctx context.Context, t table.Table) (any, error) {
+				return (&avatar.Store{Table: t}).List(ctx, "c1")
+			},
+			[]avatar.Avatar{{Owner: "41629779", UserGSID: "1P01", By: "job"}},
 		},
-			[]avatar.Avatar{{Owner: "41629779", UserGSID: "1P01", By: "job"}}},
 		"state": {authorized, []string{"c1", "jane"}},
 	}
 }

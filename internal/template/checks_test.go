@@ -115,6 +115,12 @@ var uses = map[string]string{
 func permissionsFollowVariables(s stack) (problems []string) {
 	for _, one := range s.functions() {
 		may := s.may(id(s.prop(one, "Role")))
+		opens := slices.ContainsFunc(s.statements(id(s.prop(one, "Role"))), func(st statement) bool {
+			return slices.Contains(st.actions, "kms:Decrypt") && len(st.resources) == 1 && id(st.resources[0]) == "SealKey"
+		})
+		if s.prop(one, "Environment", "Variables", "SECRET") != nil && !opens {
+			problems = append(problems, one+" may not open the secret that it reads")
+		}
 		for variable, action := range uses {
 			reads := s.prop(one, "Environment", "Variables", variable) != nil
 			starts := variable == "CHAIN_MACHINE" && slices.Contains(may, "states:StartExecution") // who only starts need not look

@@ -268,7 +268,7 @@ func TestTheDashboardShowsAllThatIsMeasured(t *testing.T) {
 	}
 	filled := regexp.MustCompile(`\$\{!?[^}]*\}`).ReplaceAllString(body, "x")
 	var doc struct {
-		Widgets []struct{ Type string } `json:"widgets"`
+		Widgets []json.RawMessage `json:"widgets"`
 	}
 	if err := json.Unmarshal([]byte(filled), &doc); err != nil || len(doc.Widgets) < 12 {
 		t.Errorf("the dashboard has %d widgets: %v", len(doc.Widgets), err)

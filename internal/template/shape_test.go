@@ -152,7 +152,7 @@ func secrets(s stack) (problems []string) {
 		if r.Type == "AWS::SecretsManager::Secret" {
 			continue
 		}
-		for _, text := range texts(any(r.Properties)) {
+		for _, text := range texts(r.Properties) {
 			for name := range s.Parameters {
 				if isSecret.MatchString(name) && (text == name || strings.Contains(text, "${"+name+"}")) {
 					problems = append(problems, one+" shows "+name)
