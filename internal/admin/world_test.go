@@ -215,3 +215,11 @@ func (w *world) until(what string, ok func() bool) {
 		time.Sleep(2 * time.Millisecond)
 	}
 }
+
+func ownerOf(i int) hubspotsim.Owner {
+	return hubspotsim.Owner{Email: fmt.Sprintf("owner%d@customer.example", i), FirstName: "Owen", LastName: fmt.Sprint("Number ", i)}
+}
+
+func gainsightField(name, label string) gainsightsim.Field {
+	return gainsightsim.Field{Name: name, Label: label, DataType: "STRING", Length: 100}
+}

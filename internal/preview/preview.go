@@ -237,6 +237,9 @@ func (p *player) entries(ctx context.Context, part int, res *Result) error {
 		e := &res.Entries[first+i]
 		if known := prints[e.SourceID]; e.Outcome == "" {
 			e.Outcome, e.GSID = known.Outcome, known.GSID
+			if known.Run != p.plan.Run { // what stays as it is is not noted again
+				e.Outcome = run.Unchanged
+			}
 		}
 		if reject, ok := rejects[e.SourceID]; ok {
 			e.Reject = &reject

@@ -37,6 +37,11 @@ func (r *reader) Page(ctx context.Context, connection string, q record.Query) (r
 	return page, nil
 }
 
+// Gone implements extract.Source.
+func (r *reader) Gone(ctx context.Context, connection, object string, ids []string) ([]record.Record, error) {
+	return r.source.Gone(ctx, connection, object, ids)
+}
+
 // writer takes rows and sends nothing: of the target it is given it calls what
 // reads. Rows that it took are found by later look-ups.
 type writer struct {
