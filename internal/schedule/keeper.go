@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"time"
 )
 
@@ -62,10 +61,9 @@ func (k *Keeper) Repair(ctx context.Context) ([]Change, error) {
 		if !counts {
 			continue
 		}
-		e.Schedule.Version = 0
 		old, there := was[e.Owner]
 		delete(was, e.Owner)
-		if !there || !reflect.DeepEqual(old, e.Schedule) {
+		if !there || !old.Same(e.Schedule) {
 			note(Change{Owner: e.Owner}, k.Scheduler.Put(ctx, e.Owner, e.Schedule))
 		}
 	}

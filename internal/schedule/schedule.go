@@ -7,12 +7,16 @@
 package schedule
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // zones are the same on every host, also where none are installed
+
+	"hubspotconnector/internal/activity"
+	"hubspotconnector/internal/fault"
 )
 
 // Kind is how a schedule repeats.
@@ -114,6 +118,24 @@ func (s Schedule) Check() []Problem {
 		add("end", "The end date %s is before the start date %s.", s.End, s.Start)
 	}
 	return problems
+}
+
+// Validate returns all problems of the schedule as one fault.Invalid, or nil.
+func (s Schedule) Validate() error {
+	problems := s.Check()
+	if len(problems) == 0 {
+		return nil
+	}
+	texts := make([]string, len(problems))
+	for i, p := range problems {
+		texts[i] = p.Message
+	}
+	return fault.New(fault.Invalid, "%s", strings.Join(texts, " "))
+}
+
+// Same reports whether two schedules say the same, of whatever versions.
+func (s Schedule) Same(other Schedule) bool {
+	return bytes.Equal(activity.JSON(s), activity.JSON(other))
 }
 
 func (s Schedule) checkKind(add func(field, format string, args ...any)) {

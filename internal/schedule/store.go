@@ -102,12 +102,8 @@ func (s *Store) Put(ctx context.Context, o Owner, sch Schedule, by string) (Sche
 // PutOps are the writes that replace old (nil: there is none) by a valid
 // schedule, whose Version tells which stored one it was made from.
 func (s *Store) PutOps(o Owner, old *Schedule, sch Schedule, by string) ([]table.Op, error) {
-	if problems := sch.Check(); len(problems) > 0 {
-		texts := make([]string, len(problems))
-		for i, p := range problems {
-			texts[i] = p.Message
-		}
-		return nil, fault.New(fault.Invalid, "%s", strings.Join(texts, " "))
+	if err := sch.Validate(); err != nil {
+		return nil, err
 	}
 	u := activity.Update{By: by, What: "schedule", ID: o.What + "#" + o.ID, Name: o.Name, Type: activity.Created, After: activity.JSON(sch)}
 	cond := table.Absent()
