@@ -51,6 +51,7 @@ var allowed = []struct{ pkg, imports string }{
 	{"mapping/formula", "fault mapping/condition record"},
 	{"mapping", "catalog fault mapping/condition mapping/formula mapping/lookup record"},
 	{"schedule", "activity fault table"},
+	{"schedule/schedulertest", "fault schedule"},
 	{"job", "activity catalog fault mapping record schedule table"},
 	{"person", "activity fault job mapping table"},
 	{"chain", "activity fault job schedule table"},
@@ -62,17 +63,17 @@ var allowed = []struct{ pkg, imports string }{
 
 	// What a run is made of.
 	{"run", "fault lease meter record table"},
-	{"staging", "blob fault job mapping/lookup record run"},
+	{"staging", "blob fault job mapping/lookup mark record run"},
 	{"delta", "fault record run table"},
 	{"mark", "fault record table"},
 
 	// The steps of a run: one package, one function and one state each.
-	{"step", "fault mapping/lookup"},
-	{"step/plan", "catalog chain connection fault job mapping meter person record run staging step"},
-	{"step/extract", "fault record run staging step"},
-	{"step/transform", "fault mapping mapping/lookup record run staging step"},
-	{"step/upsert", "avatar delta fault mapping/lookup record run staging step table"},
-	{"step/finish", "activity blob catalog fault metric record run staging step"},
+	{"step", "delta fault mapping/lookup mark record run staging"},
+	{"step/plan", "catalog chain connection fault job mapping meter person record run schedule staging step"},
+	{"step/extract", "fault mark record run staging step"},
+	{"step/transform", "delta fault mapping mapping/lookup mark record run staging step"},
+	{"step/upsert", "avatar delta fault mapping/lookup mark record run staging step table"},
+	{"step/finish", "activity blob catalog fault mark metric record run staging step table"},
 	{"step/notify", "fault mail run step"},
 	{"step/sweep", "fault machine run step"},
 
@@ -98,6 +99,8 @@ var allowed = []struct{ pkg, imports string }{
 	{"machine/sfnmachine", "awsfault fault machine"},
 	{"secret/kmssealer", "awsfault fault secret"},
 	{"mail/sesmail", "awsfault fault mail"},
+	{"schedule/ebscheduler", "awsfault fault schedule"},
+	{"schedule/localscheduler", "fault schedule table"},
 	{"template", ""}, // tests alone: template.yaml against the code
 	{"mail/dirmail", "fault mail"},
 	{"serve", "fault metric secret"},
@@ -125,7 +128,7 @@ var free = []string{"inprocess", "truth", "local", "scenario"}
 
 // notInLambda is for local runs and for tests. No function may import it.
 var notInLambda = append([]string{
-	"awstest", "serve/runtimetest", "inprocess", "truth", "local", "scenario", "machine/localmachine", "machine/machinetest", "secret/sealertest", "mail/mailtest", "table/bolttable", "table/tabletest", "mail/dirmail", "blob/dirblob", "blob/blobtest", "secret/filesealer",
+	"awstest", "serve/runtimetest", "inprocess", "truth", "local", "scenario", "machine/localmachine", "machine/machinetest", "secret/sealertest", "mail/mailtest", "schedule/schedulertest", "schedule/localscheduler", "table/bolttable", "table/tabletest", "mail/dirmail", "blob/dirblob", "blob/blobtest", "secret/filesealer",
 }, alone...)
 
 // walls lists the libraries that only some packages may import.
