@@ -16,7 +16,7 @@ type Deployment struct {
 	Settings Settings
 	// Table, Bucket and Key name the stores: a table, a bucket, a KMS key.
 	Table, Bucket, Key string
-	// Secret is the ARN of the Secrets Manager entry.
+	// Secret is the name or the ARN of the Secrets Manager entry.
 	Secret string
 	// ChainMachine is the ARN of the chain machine's alias.
 	ChainMachine string
@@ -72,7 +72,7 @@ func stores(env *serve.Env, d *Deployment) {
 	d.Table, d.Bucket, d.Key = env.String("TABLE"), env.String("BUCKET"), env.String("KEY")
 }
 
-func secrets(env *serve.Env, d *Deployment) { d.Secret = arn(env, "SECRET") }
+func secrets(env *serve.Env, d *Deployment) { d.Secret = env.String("SECRET") }
 
 func machines(env *serve.Env, d *Deployment) { d.ChainMachine = arn(env, "CHAIN_MACHINE") }
 
