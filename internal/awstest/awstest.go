@@ -47,7 +47,7 @@ func Start(t testing.TB, env ...string) Engine {
 	cmd := exec.Command(binary) //nolint:gosec,noctx // a pinned tool of this repository; ended below
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(),
-		"BIND_HOST=127.0.0.1", fmt.Sprint("GATEWAY_PORT=", port), "IOT_MTLS_ENABLED=0", "HOME="+dir, "TMPDIR="+dir, "PYTHONUNBUFFERED=1",
+		"BIND_HOST=127.0.0.1", fmt.Sprint("GATEWAY_PORT=", port), "IOT_MTLS_ENABLED=0", fmt.Sprint("AWS_ENDPOINT_URL=http://127.0.0.1:", port), "HOME="+dir, "TMPDIR="+dir, "PYTHONUNBUFFERED=1",
 		"PATH="+filepath.Dir(binary)+string(os.PathListSeparator)+os.Getenv("PATH"))
 	cmd.Env = append(cmd.Env, env...)
 	log := &buffer{}
