@@ -15,28 +15,44 @@ import (
 	"hubspotconnector/internal/fault"
 )
 
-// Error codes that mean the same in every service (AWS, Common Errors, November
-// 2026, and the services' API references).
-var (
-	throttled = codes("ThrottlingException", "Throttling", "ThrottledException", "TooManyRequestsException", "RequestLimitExceeded", "RequestThrottled",
-		"RequestThrottledException", "ProvisionedThroughputExceededException", "BandwidthLimitExceeded", "SlowDown", "LimitExceededException",
-		"KmsThrottlingException", "PriorRequestNotComplete", "EC2ThrottledException", "TransactionInProgressException")
-	skewed  = codes("RequestTimeTooSkewed", "RequestExpired", "InvalidSignatureException", "SignatureDoesNotMatch", "RequestInTheFuture")
-	expired = codes("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId",
-		"InvalidToken", "MissingAuthenticationToken", "MissingAuthenticationTokenException", "IncompleteSignature")
-	denied  = codes("AccessDenied", "AccessDeniedException", "NotAuthorized", "AuthorizationError", "AllAccessDisabled", "AccountProblem")
-	missing = codes("ResourceNotFoundException", "NoSuchBucket", "StateMachineDoesNotExist", "StateMachineDeleting", "NotFoundException")
-	region  = codes("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "InvalidRegion")
-	sealed  = codes("KMSAccessDeniedException", "KMSDisabledException", "KMSInvalidStateException", "KMSNotFoundException", "KMS.DisabledException", "KMS.NotFoundException",
-		"KMS.KMSInvalidStateException", "DisabledException", "KmsAccessDeniedException", "KmsInvalidStateException", "InaccessibleEncryptionKeyException")
+// meaning is what an error code says.
+type meaning string
+
+const (
+	throttled meaning = "a quota is spent"
+	skewed    meaning = "the signature is not of now"
+	expired   meaning = "the credentials do not count"
+	denied    meaning = "a permission is missing"
+	missing   meaning = "there is no such thing"
+	region    meaning = "it is in another region"
+	sealed    meaning = "its KMS key cannot be used"
 )
 
-func codes(names ...string) map[string]bool {
-	all := make(map[string]bool, len(names))
-	for _, name := range names {
-		all[name] = true
+// meaningOf tells what a code says that means the same in every service (AWS,
+// Common Errors, November 2026, and the services' API references); "" = that it
+// does not know.
+func meaningOf(code string) meaning {
+	switch code {
+	case "ThrottlingException", "Throttling", "ThrottledException", "TooManyRequestsException", "RequestLimitExceeded", "RequestThrottled",
+		"RequestThrottledException", "ProvisionedThroughputExceededException", "BandwidthLimitExceeded", "SlowDown", "LimitExceededException",
+		"KmsThrottlingException", "PriorRequestNotComplete", "EC2ThrottledException", "TransactionInProgressException":
+		return throttled
+	case "RequestTimeTooSkewed", "RequestExpired", "InvalidSignatureException", "SignatureDoesNotMatch", "RequestInTheFuture":
+		return skewed
+	case "ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId",
+		"InvalidToken", "MissingAuthenticationToken", "MissingAuthenticationTokenException", "IncompleteSignature":
+		return expired
+	case "AccessDenied", "AccessDeniedException", "NotAuthorized", "AuthorizationError", "AllAccessDisabled", "AccountProblem":
+		return denied
+	case "ResourceNotFoundException", "NoSuchBucket", "StateMachineDoesNotExist", "StateMachineDeleting", "NotFoundException":
+		return missing
+	case "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "InvalidRegion":
+		return region
+	case "KMSAccessDeniedException", "KMSDisabledException", "KMSInvalidStateException", "KMSNotFoundException", "KMS.DisabledException", "KMS.NotFoundException",
+		"KMS.KMSInvalidStateException", "DisabledException", "KmsAccessDeniedException", "KmsInvalidStateException", "InaccessibleEncryptionKeyException":
+		return sealed
 	}
-	return all
+	return ""
 }
 
 // Wrap gives an error of a service its kind. service is the name that the
@@ -55,20 +71,24 @@ func Wrap(err error, service, what string) error {
 	if !errors.As(err, &api) {
 		return withoutAnswer(err, service)
 	}
-	switch code := api.ErrorCode(); {
-	case throttled[code]:
+	code := meaningOf(api.ErrorCode())
+	if code == denied && strings.Contains(strings.ToLower(api.ErrorMessage()), "kms") {
+		code = sealed // S3 and DynamoDB say so of their key
+	}
+	switch code {
+	case throttled:
 		return fault.Wrap(err, fault.Throttled, "%s takes no more calls for the moment. It is tried again.", service)
-	case skewed[code]:
+	case skewed:
 		return fault.Wrap(err, fault.Transient, "%s refused the signature of a call. If it goes on, set this machine's clock and check its credentials.", service)
-	case expired[code]:
+	case expired:
 		return fault.Wrap(err, fault.Transient, "%s does not accept the AWS credentials: they are wrong or have expired. Give the function its role again, or sign in again.", service)
-	case sealed[code], denied[code] && strings.Contains(strings.ToLower(api.ErrorMessage()), "kms"):
+	case sealed:
 		return fault.Wrap(err, fault.Invalid, "%s cannot use its KMS key. Enable the key, and allow this function's role to use it.", service)
-	case denied[code]:
+	case denied:
 		return fault.Wrap(err, fault.Invalid, "%s does not let this function use %s. Add the permission to its role, and check the key's policy.", service, what)
-	case missing[code]:
+	case missing:
 		return fault.Wrap(err, fault.Invalid, "%s has no such thing as %s. Check its name and the region, and deploy the template again.", service, what)
-	case region[code]:
+	case region:
 		return fault.Wrap(err, fault.Invalid, "%s keeps %s in another region. Set the region in which it was deployed.", service, what)
 	}
 	return byStatus(err, api, service, what)

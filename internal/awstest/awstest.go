@@ -41,15 +41,42 @@ const patience = 90 * time.Second
 // installed the test is skipped; in CI it fails.
 func Start(t testing.TB, env ...string) Engine {
 	t.Helper()
-	binary := Tool(t, "engine/bin/ministack")
-	dir := t.TempDir()
-	port := freePort(t)
-	cmd := exec.Command(binary) //nolint:gosec,noctx // a pinned tool of this repository; ended below
+	binary, dir, port := Tool(t, "engine/bin/ministack"), t.TempDir(), freePort(t)
+	cmd := exec.Command(binary) //nolint:gosec,noctx // a pinned tool of this repository; ended by run
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(),
-		"BIND_HOST=127.0.0.1", fmt.Sprint("GATEWAY_PORT=", port), "IOT_MTLS_ENABLED=0", fmt.Sprint("AWS_ENDPOINT_URL=http://127.0.0.1:", port), "HOME="+dir, "TMPDIR="+dir, "PYTHONUNBUFFERED=1",
-		"PATH="+filepath.Dir(binary)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	outer := os.Environ() //nolint:forbidigo // that of the test, for the engine
+	cmd.Env = append(outer, fmt.Sprint("GATEWAY_PORT=", port), "BIND_HOST=127.0.0.1", "IOT_MTLS_ENABLED=0",
+		fmt.Sprint("AWS_ENDPOINT_URL=http://127.0.0.1:", port), // leads the functions that it runs back to it
+		"HOME="+dir, "TMPDIR="+dir, "PYTHONUNBUFFERED=1",
+		"PATH="+filepath.Dir(binary)+string(os.PathListSeparator)+os.Getenv("PATH")) //nolint:forbidigo // likewise
 	cmd.Env = append(cmd.Env, env...)
+	return run(t, cmd, port)
+}
+
+// Dynoxide starts an engine with DynamoDB alone, as a second opinion, empty, and
+// stops it at the end of the test. Nothing installs it, as it takes minutes:
+//
+//	cargo install dynoxide-rs --version 3.2.0 --locked --root .tools/dynoxide
+//
+// Where it is not installed the test is skipped.
+func Dynoxide(t testing.TB) Engine {
+	t.Helper()
+	binary := filepath.Join(Root(t), ".tools", "dynoxide", "bin", "dynoxide")
+	if _, err := os.Stat(binary); err != nil {
+		if binary, err = exec.LookPath("dynoxide"); err != nil {
+			t.Skip("dynoxide is not installed")
+		}
+	}
+	port := freePort(t)
+	cmd := exec.Command(binary, "--host", "127.0.0.1", "--port", fmt.Sprint(port)) //nolint:gosec,noctx // a tool for tests; ended by run
+	cmd.Dir = t.TempDir()
+	return run(t, cmd, port)
+}
+
+// run starts an engine that listens at the port, waits until it answers, and
+// ends it, with what it has started, at the end of the test.
+func run(t testing.TB, cmd *exec.Cmd, port int) Engine {
+	t.Helper()
 	log := &buffer{}
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -87,7 +114,7 @@ func Tool(t testing.TB, name string) string {
 	t.Helper()
 	path := filepath.Join(Root(t), ".tools", filepath.FromSlash(name))
 	if _, err := os.Stat(path); err != nil {
-		if os.Getenv("CI") == "true" {
+		if os.Getenv("CI") == "true" { //nolint:forbidigo // a test that skips must say so where nobody looks
 			t.Fatalf("%s is not installed: run make tools", name)
 		}
 		t.Skipf("%s is not installed: run make tools", name)
@@ -119,13 +146,13 @@ func wait(t testing.TB, e Engine, ended <-chan struct{}) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.Endpoint+"/_localstack/health", nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.Endpoint+"/health", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if resp, err := client.Do(req); err == nil {
 			_ = resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
+			if resp.StatusCode < http.StatusInternalServerError {
 				return
 			}
 		}
@@ -145,7 +172,7 @@ func freePort(t testing.TB) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	return l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // a TCP listener's
 }
 

@@ -30,8 +30,16 @@ func create(t *testing.T, client *dynamodb.Client, name string) {
 	}
 }
 
-func TestItKeepsTheContractOnMinistack(t *testing.T) {
-	client := dynamodb.NewFromConfig(awstest.Config(t, awstest.Start(t)))
-	create(t, client, "items")
-	tabletest.Run(t, func(*testing.T) table.Table { return dynamotable.New(client, "items", dynamotable.Options{}) })
+func TestItKeepsTheContract(t *testing.T) {
+	engines := map[string]func(t *testing.T) awstest.Engine{
+		"ministack": func(t *testing.T) awstest.Engine { t.Helper(); return awstest.Start(t) },
+		"dynoxide":  func(t *testing.T) awstest.Engine { t.Helper(); return awstest.Dynoxide(t) },
+	}
+	for name, start := range engines {
+		t.Run(name, func(t *testing.T) {
+			client := dynamodb.NewFromConfig(awstest.Config(t, start(t)))
+			create(t, client, "items")
+			tabletest.Run(t, func(*testing.T) table.Table { return dynamotable.New(client, "items", dynamotable.Options{}) })
+		})
+	}
 }

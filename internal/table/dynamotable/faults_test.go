@@ -201,9 +201,9 @@ func keys(t *testing.T, call said) (sorts []string) {
 	t.Helper()
 	var body struct {
 		RequestItems map[string]struct {
-			ConsistentRead bool
-			Keys           []map[string]map[string]string
-		}
+			ConsistentRead bool                           `json:"ConsistentRead"`
+			Keys           []map[string]map[string]string `json:"Keys"`
+		} `json:"RequestItems"`
 	}
 	text, err := json.Marshal(call.Body)
 	if err != nil {
