@@ -60,9 +60,11 @@ type Ports struct {
 	Metrics metric.Sink
 	// HubSpotHTTP and GainsightHTTP send; nil = Go's default transport.
 	HubSpotHTTP, GainsightHTTP *http.Client
-	Now                        func() time.Time                                 // nil = time.Now
-	Sleep                      func(ctx context.Context, d time.Duration) error // nil = a timer
-	NewID                      func() string                                    // returns ULIDs
+	// WebhookHTTP sends notifications to webhooks, likewise.
+	WebhookHTTP *http.Client
+	Now         func() time.Time                                 // nil = time.Now
+	Sleep       func(ctx context.Context, d time.Duration) error // nil = a timer
+	NewID       func() string                                    // returns ULIDs
 	// PartSize is the records of a part; 0 = 5,000.
 	PartSize int
 }

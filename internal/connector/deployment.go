@@ -77,6 +77,7 @@ func secrets(env *serve.Env, d *Deployment) { d.Secret = env.String("SECRET") }
 func machines(env *serve.Env, d *Deployment) { d.ChainMachine = arn(env, "CHAIN_MACHINE") }
 
 func mails(env *serve.Env, d *Deployment) {
+	d.Settings.PublicURL = origin(env, "PUBLIC_URL", env.Optional("PUBLIC_URL", ""))
 	d.MailFrom = env.Optional("MAIL_FROM", "")
 	for address := range strings.SplitSeq(env.Optional("MAIL_TO", ""), ",") {
 		if address = strings.TrimSpace(address); address != "" {

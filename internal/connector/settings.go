@@ -20,6 +20,8 @@ type Settings struct {
 	HubSpot        hubspot.Config
 	Gainsight      gainsight.Config
 	ConnectionName string
+	// PublicURL is the origin of the console, for links in messages; "" = no links.
+	PublicURL string
 	Limits         Limits
 	Webhook        Webhook
 }
@@ -72,6 +74,7 @@ func ReadSettings(env *serve.Env) Settings {
 			ClientSecret: secret.Text(env.Optional("GAINSIGHT_CLIENT_SECRET", "")),
 		},
 		ConnectionName: env.Optional("CONNECTION_NAME", "HubSpot"),
+		PublicURL:      origin(env, "PUBLIC_URL", env.Optional("PUBLIC_URL", "")),
 	}
 	s.HubSpot.ClientSecret = env.Secret("HUBSPOT_CLIENT_SECRET")
 	s.Limits.readHubSpot(env)

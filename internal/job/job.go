@@ -31,6 +31,8 @@ type Job struct {
 	OOTB string `json:"ootb,omitempty"`
 	// Edited is true once an admin changed an out-of-the-box job.
 	Edited bool `json:"edited,omitempty"`
+	// Creator is who created it, set by the store; "system" for out-of-the-box jobs.
+	Creator string `json:"creator,omitempty"`
 
 	Version int64 `json:"-"` // of the stored item; 0 if it is not stored
 }

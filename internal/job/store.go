@@ -129,6 +129,9 @@ func (s *Store) Save(ctx context.Context, j Job, by string) (Job, error) {
 	if old != nil && old.Version == j.Version && same(*old, j) {
 		return j, nil
 	}
+	if old == nil {
+		j.Creator = by
+	}
 	if err := s.Table.Write(ctx, s.SaveOps(old, j, by)); err != nil {
 		return j, fmt.Errorf("save job %s: %w", j.ID, NameTaken("job", j.Name, nameKey(j.Name), err))
 	}
@@ -147,11 +150,11 @@ func (s *Store) Prepare(ctx context.Context, old *Job, j Job) (Job, error) {
 		if j.Connection == "" {
 			return j, fault.New(fault.Invalid, "Choose the connection of the job %q.", j.Name)
 		}
-		j.ID, j.OOTB, j.Edited, j.Missing = s.NewID(), "", false, nil
+		j.ID, j.OOTB, j.Edited, j.Missing, j.Creator = s.NewID(), "", false, nil, ""
 		return j, s.check(ctx, j)
 	}
 	remapped := !same(old.Mapping, j.Mapping)
-	j.ID, j.Connection, j.OOTB, j.Missing = old.ID, old.Connection, old.OOTB, old.Missing
+	j.ID, j.Connection, j.OOTB, j.Missing, j.Creator = old.ID, old.Connection, old.OOTB, old.Missing, old.Creator
 	j.Edited = old.OOTB != "" && (old.Edited || remapped || j.Options != old.Options || j.Name != old.Name)
 	if !remapped {
 		return j, nil
@@ -173,6 +176,9 @@ func same(a, b any) bool { return bytes.Equal(activity.JSON(a), activity.JSON(b)
 // SaveOps are the writes that replace old (nil: there is none) by a job that is
 // prepared. In a failed write, NameTaken tells whether the name was the cause.
 func (s *Store) SaveOps(old *Job, j Job, by string) []table.Op {
+	if old == nil {
+		j.Creator = by
+	}
 	u := activity.Update{By: by, What: "job", ID: j.ID, Name: j.Name, Type: activity.Created, After: activity.JSON(j)}
 	cond := table.Absent()
 	if old != nil {
