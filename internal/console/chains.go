@@ -109,7 +109,7 @@ type chainPage struct {
 }
 
 type chainJob struct {
-	ordered
+	Row
 	ID, Job string
 	// Unhonoured says that the job has a schedule of its own that does not count.
 	Unhonoured bool
@@ -151,7 +151,7 @@ func (c *console) showChain(q *request, status int, form chainForm, problems []p
 	}
 	for i, id := range ch.Jobs {
 		name := nameIn(names, id)
-		row := chainJob{ordered: order("jobs", i, len(ch.Jobs), name), ID: id, Job: name}
+		row := chainJob{Row: order("jobs", i, len(ch.Jobs), name), ID: id, Job: name}
 		if form.Timing.Scheduled && form.Timing.Schedule.Enabled {
 			own, err := q.timing(schedule.Owner{What: schedule.Job, ID: id})
 			if err != nil {

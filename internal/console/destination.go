@@ -39,7 +39,7 @@ type destinationForm struct {
 
 // directRow is a direct mapping.
 type directRow struct {
-	ordered
+	Row
 	From, To, WhenEmpty, Default control
 	Identifier                   control
 	Locked                       bool // the identifier cannot be unticked
@@ -52,7 +52,7 @@ type suggestion struct{ From, To, Label string }
 
 // derivedForm is a derived mapping.
 type derivedForm struct {
-	ordered
+	Row
 	To, Self, Object        control
 	Pairs                   []pairRow
 	PairList                string
@@ -62,7 +62,7 @@ type derivedForm struct {
 }
 
 type pairRow struct {
-	ordered
+	Row
 	From, Field control
 }
 
@@ -247,7 +247,7 @@ func (form *destinationForm) direct(cfg mapping.Config, cols columns, fields tar
 	for i, d := range cfg.Direct {
 		at := order("direct", i, len(cfg.Direct), fmt.Sprintf("mapping %d", i+1))
 		n := fmt.Sprintf(" of mapping %d", i+1)
-		row := directRow{ordered: at}
+		row := directRow{Row: at}
 		row.From = cols.choose(at.Path+".from", "Source field"+n, d.From, wrong)
 		row.To = control{Path: at.Path + ".to", Label: "Target field" + n, Kind: "select", Bare: true, Value: d.To, Wrong: wrong[fieldID(at.Path+".to")]}
 		if typed {
@@ -283,12 +283,12 @@ func fitText(cols columns, fields targetFields, d mapping.Direct) (text string, 
 	return mapping.TypeName(from.Type) + " → " + mapping.TypeName(to.Type), mapping.Fits(from.Field, to)
 }
 
-func (c *console) derivedForm(q *request, at ordered, d mapping.Derived, cfg mapping.Config, cols columns, fields targetFields, objects []gainsight.Object, wrong map[string]string) (derivedForm, error) {
+func (c *console) derivedForm(q *request, at Row, d mapping.Derived, cfg mapping.Config, cols columns, fields targetFields, objects []gainsight.Object, wrong map[string]string) (derivedForm, error) {
 	p := func(name, label, kind, value string) control {
 		path := at.Path + "." + name
 		return control{Path: path, Label: label, Kind: kind, Value: value, Wrong: wrong[fieldID(path)]}
 	}
-	form := derivedForm{ordered: at, PairList: at.Path + ".match", More: len(d.Match) < maxPairs, Wrong: wrong[fieldID(at.Path+".match")]}
+	form := derivedForm{Row: at, PairList: at.Path + ".match", More: len(d.Match) < maxPairs, Wrong: wrong[fieldID(at.Path+".match")]}
 	form.To = p("to", "Target Field", "select", d.To)
 	form.To.Choices = fields.choices(d.To, isGSID)
 	form.To.Auto = true
@@ -305,7 +305,7 @@ func (c *console) derivedForm(q *request, at ordered, d mapping.Derived, cfg map
 		return form, err
 	}
 	for i, pair := range d.Match {
-		row := pairRow{ordered: order(form.PairList, i, len(d.Match), fmt.Sprintf("pair %d", i+1))}
+		row := pairRow{Row: order(form.PairList, i, len(d.Match), fmt.Sprintf("pair %d", i+1))}
 		row.From = cols.choose(row.Path+".from", fmt.Sprintf("Source of pair %d", i+1), pair.From, wrong)
 		row.Field = control{Path: row.Path + ".field", Label: fmt.Sprintf("Target of pair %d", i+1), Kind: "select", Bare: true, Value: pair.Field, Choices: looked.choices(pair.Field, comparable), Wrong: wrong[fieldID(row.Path+".field")]}
 		form.Pairs = append(form.Pairs, row)

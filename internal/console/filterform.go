@@ -23,7 +23,7 @@ type filterForm struct {
 
 // conditionRow is one condition.
 type conditionRow struct {
-	ordered
+	Row
 	Letter    string
 	Field, Op control
 	Values    []control // what is typed or chosen
@@ -78,10 +78,10 @@ func (cols columns) filterForm(path string, filter condition.Filter, wrong map[s
 	return form
 }
 
-func (cols columns) conditionRow(at ordered, letter string, one condition.Condition, wrong map[string]string) conditionRow {
+func (cols columns) conditionRow(at Row, letter string, one condition.Condition, wrong map[string]string) conditionRow {
 	path := at.Path
 	col, known := cols.find(one.Field)
-	row := conditionRow{ordered: at, Letter: letter, Wrong: wrong[fieldID(path+".value")]}
+	row := conditionRow{Row: at, Letter: letter, Wrong: wrong[fieldID(path+".value")]}
 	row.Field = cols.choose(path+".field", "Field of condition "+letter, one.Field, wrong)
 	row.Field.Auto = true
 	row.Op = control{Path: path + ".op", Label: "Comparison of condition " + letter, Kind: "select", Bare: true, Auto: true, Value: string(one.Op), Wrong: wrong[fieldID(path+".op")]}

@@ -142,14 +142,14 @@ type control struct {
 // ID is the control's id on the page.
 func (c control) ID() string { return fieldID(c.Path) }
 
-// ordered is the place of a row in a list, for the buttons that move it.
-type ordered struct {
+// Row is the place of a row in a list, for the buttons that move it.
+type Row struct {
 	Path, List, Name string // "direct[2]", "direct", and what people call the row
 	N                string // the number of the row, as its names have it
 	First, Last      bool
 }
 
-func order(list string, i, n int, name string) ordered {
+func order(list string, i, n int, name string) Row {
 	number := strconv.Itoa(i)
-	return ordered{Path: list + "[" + number + "]", List: list, Name: name, N: number, First: i == 0, Last: i == n-1}
+	return Row{Path: list + "[" + number + "]", List: list, Name: name, N: number, First: i == 0, Last: i == n-1}
 }

@@ -30,6 +30,17 @@ type keyField struct {
 	Checked     bool
 }
 
+// Shown are fields as people call them.
+func (p keyPage) Shown(names []string) []string {
+	labels := slices.Clone(names)
+	for i, name := range names {
+		if at := slices.IndexFunc(p.Fields, func(f keyField) bool { return f.Name == name }); at >= 0 {
+			labels[i] = p.Fields[at].Label
+		}
+	}
+	return labels
+}
+
 func (c *console) personKey(q *request) error {
 	keys, err := c.People.Keys(q.ctx())
 	if err != nil {

@@ -35,13 +35,13 @@ type preparationForm struct {
 
 // formulaForm is a formula field.
 type formulaForm struct {
-	ordered
+	Row
 	Name, Type, Expression control
 }
 
 // fieldRow is a field of the dataset.
 type fieldRow struct {
-	ordered
+	Row
 	Field       mapping.Field
 	Origin      string // "Property name", or "Associated Company"
 	Type        string
@@ -59,7 +59,7 @@ type property struct {
 
 // caseForm is a case field.
 type caseForm struct {
-	ordered
+	Row
 	Name, Type    control
 	When          []whenForm
 	WhenList      string
@@ -69,7 +69,7 @@ type caseForm struct {
 
 // whenForm is one of its cases.
 type whenForm struct {
-	ordered
+	Row
 	Number     int
 	Filter     filterForm
 	Then, Text control
@@ -116,8 +116,8 @@ func (c *console) preparationForm(q *request, e editing, wrong map[string]string
 	return form, nil
 }
 
-func fieldRowOf(at ordered, f mapping.Field, col column, schema record.Schema, known bool, wrong map[string]string) fieldRow {
-	row := fieldRow{ordered: at, Field: f, Type: mapping.TypeName(col.Type), Association: f.Association, Gone: col.Gone && known}
+func fieldRowOf(at Row, f mapping.Field, col column, schema record.Schema, known bool, wrong map[string]string) fieldRow {
+	row := fieldRow{Row: at, Field: f, Type: mapping.TypeName(col.Type), Association: f.Association, Gone: col.Gone && known}
 	row.Label = control{Path: at.Path + ".label", Label: "Output name of " + col.Label, Kind: "text", Bare: true, Value: f.Label, Hold: col.Label}
 	if f.Association != nil {
 		row.Origin = "Id of the " + strings.ToLower(cmp.Or(f.Association.Label, "primary")) + " associated " + sourceLabel(f.Association.Object)
@@ -166,9 +166,9 @@ func (form *preparationForm) properties(search string, cfg mapping.Config, schem
 	}
 }
 
-func formulaFormOf(at ordered, one mapping.Formula, wrong map[string]string) formulaForm {
+func formulaFormOf(at Row, one mapping.Formula, wrong map[string]string) formulaForm {
 	return formulaForm{
-		ordered: at,
+		Row: at,
 		Name:    control{Path: at.Path + ".name", Label: "Name of the formula field", Kind: "text", Value: one.Name, Wrong: wrong[fieldID(at.Path+".name")]},
 		Type:    typeControl(at.Path+".type", one.Type, wrong),
 		Expression: control{
@@ -187,14 +187,14 @@ func typeControl(path, value string, wrong map[string]string) control {
 	return c
 }
 
-func (cols columns) caseForm(at ordered, one mapping.Case, wrong map[string]string) caseForm {
-	form := caseForm{ordered: at, WhenList: at.Path + ".when", Wrong: wrong[fieldID(at.Path+".when")]}
+func (cols columns) caseForm(at Row, one mapping.Case, wrong map[string]string) caseForm {
+	form := caseForm{Row: at, WhenList: at.Path + ".when", Wrong: wrong[fieldID(at.Path+".when")]}
 	form.Name = control{Path: at.Path + ".name", Label: "Name of the case field", Kind: "text", Value: one.Name, Wrong: wrong[fieldID(at.Path+".name")]}
 	form.Type = typeControl(at.Path+".type", one.Type, wrong)
 	form.Default, form.Text = cols.valueControls(at.Path+".default", "Otherwise", one.Default, wrong)
 	for i, w := range one.When {
 		path := order(form.WhenList, i, len(one.When), fmt.Sprintf("case %d", i+1))
-		when := whenForm{ordered: path, Number: i + 1, Filter: cols.filterForm(path.Path+".if", w.If, wrong), Wrong: wrong[fieldID(path.Path+".if")]}
+		when := whenForm{Row: path, Number: i + 1, Filter: cols.filterForm(path.Path+".if", w.If, wrong), Wrong: wrong[fieldID(path.Path+".if")]}
 		when.Filter.Wrong = ""
 		when.Then, when.Text = cols.valueControls(path.Path+".then", fmt.Sprintf("Value of case %d", i+1), w.Then, wrong)
 		form.When = append(form.When, when)

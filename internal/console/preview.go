@@ -68,11 +68,15 @@ func (c *console) showPreview(q *request, j job.Job, body previewPage) error {
 		return err
 	}
 	body.Done, body.Preview, body.Needs = true, p, took(p.Needs)
-	body.Groups = previewGroups(p.Rows)
+	fields, _, err := c.target(q, j.Mapping.Target)
+	if err != nil {
+		return err
+	}
+	body.Groups = previewGroups(p.Rows, fields)
 	return q.show("preview", title, body)
 }
 
-func previewGroups(rows []admin.PreviewRow) []previewGroup {
+func previewGroups(rows []admin.PreviewRow, of targetFields) []previewGroup {
 	var groups []previewGroup
 	for _, g := range []previewGroup{
 		{Outcome: run.Inserted, Text: "Rows to insert"}, {Outcome: run.Updated, Text: "Rows to update"}, {Outcome: run.Unchanged, Text: "Rows that stay as they are"},
@@ -80,7 +84,7 @@ func previewGroups(rows []admin.PreviewRow) []previewGroup {
 	} {
 		for _, r := range rows {
 			if r.Outcome == g.Outcome {
-				g.Rows = append(g.Rows, previewRow{r, fieldValues(r.Fields)})
+				g.Rows = append(g.Rows, previewRow{r, fieldValues(r.Fields, of)})
 			}
 		}
 		if len(g.Rows) > 0 {
@@ -91,10 +95,10 @@ func previewGroups(rows []admin.PreviewRow) []previewGroup {
 }
 
 // fieldValues are the values of a row, by field.
-func fieldValues(fields map[string]any) []named {
+func fieldValues(fields map[string]any, of targetFields) []named {
 	var all []named
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		all = append(all, named{strings.ReplaceAll(name, "::", " :: "), valueText(fields[name])})
+		all = append(all, named{of.shown(name), valueText(fields[name])})
 	}
 	return all
 }

@@ -37,6 +37,7 @@ type settingsForms struct {
 // settingsPage is all settings.
 type settingsPage struct {
 	Tenant        setting.Tenant
+	Deployed      string // the tenant that the deployment sets, while none is stored
 	URL, ClientID control
 	Key, Secret   control
 
@@ -74,6 +75,9 @@ func (c *console) tenantForm(q *request, sent settingsForms, p *settingsPage) er
 	var err error
 	if p.Tenant, err = c.Settings.Tenant(q.ctx()); err != nil {
 		return err
+	}
+	if p.Tenant.URL == "" {
+		p.Deployed = c.Gainsight.Config.URL
 	}
 	address, client := p.Tenant.URL, p.Tenant.ClientID
 	if d := sent.Destination; d != nil {

@@ -18,7 +18,7 @@ type updatesPage struct {
 	Tab      string
 	Filter   admin.UpdateFilter
 	From, To string
-	What     []string
+	What     []choice
 	Rows     []updateRow
 	Filtered bool
 	Wrong    string
@@ -27,7 +27,7 @@ type updatesPage struct {
 
 func (c *console) updates(q *request) error {
 	f := admin.UpdateFilter{What: q.query("what"), By: q.query("by"), ID: q.query("id"), Limit: perPage, Cursor: q.query("after")}
-	body := updatesPage{Tab: "update", From: q.query("from"), To: q.query("to"), What: []string{"connection", "job", "chain", "schedule", "avatar", "setting"}}
+	body := updatesPage{Tab: "update", From: q.query("from"), To: q.query("to"), What: updateKinds()}
 	f.From, f.To, body.Wrong = q.days()
 	body.Filter, body.Filtered = f, f.What+f.By+f.ID != "" || !f.From.IsZero() || !f.To.IsZero()
 	page, err := c.admin.Updates(q.ctx(), f)
@@ -50,6 +50,21 @@ func (c *console) updates(q *request) error {
 	}
 	body.Pager = q.cursor(f.Cursor, page.Next)
 	return q.show("updates", "Activity", body)
+}
+
+// updateKinds are the kinds of things that change.
+func updateKinds() []choice {
+	return []choice{{"connection", "connection"}, {"job", "job"}, {"chain", "job chain"}, {"schedule", "schedule"}, {"avatar", "avatar"}, {"setting", "setting"}, {"run", "run"}}
+}
+
+// Kind is what people call the changed thing.
+func (r updateRow) Kind() string {
+	for _, c := range updateKinds() {
+		if c.Value == r.What {
+			return c.Label
+		}
+	}
+	return r.What
 }
 
 // idLabels returns what turns the ids of jobs and connections into names.
