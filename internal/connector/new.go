@@ -30,6 +30,7 @@ import (
 	"hubspotconnector/internal/secret"
 	"hubspotconnector/internal/setting"
 	"hubspotconnector/internal/staging"
+	"hubspotconnector/internal/step"
 	"hubspotconnector/internal/step/extract"
 	"hubspotconnector/internal/step/finish"
 	"hubspotconnector/internal/step/notify"
@@ -58,6 +59,7 @@ func New(s Settings, p Ports) *Connector {
 	c.Delta = &delta.Store{Table: p.Table}
 	c.Marks = &mark.Store{Table: p.Table}
 	c.steps(p)
+	c.Notify.PublicURL = s.PublicURL
 	c.Webhook = &webhook.Handler{
 		URL: s.Webhook.URL, AppID: s.Webhook.AppID, Window: s.Webhook.Window, Secret: c.HubSpot.Secret,
 		Connections: c.Connections, Jobs: c.Jobs, Marks: c.Marks, Machines: p.Machines, Now: p.Now, Metrics: p.Metrics,
@@ -200,15 +202,17 @@ func (c *Connector) running(ctx context.Context, id string) (bool, error) {
 
 // steps builds the steps of a run.
 func (c *Connector) steps(p Ports) {
+	marked := &step.Marked{Marks: c.Marks, Delta: c.Delta}
 	c.Plan = &plan.Planner{
 		Source: c.HubSpot, Target: c.Gainsight, Connections: c.Connections, Jobs: c.Jobs, Chains: c.Chains, People: c.People,
 		Runs: c.Runs, Staging: c.Staging, Complete: c.Ready.Complete, NewID: p.NewID, Now: p.Now, PartSize: p.PartSize,
+		Marked: marked, Schedules: c.Schedules,
 	}
-	c.Extract = &extract.Extractor{Source: c.HubSpot, Runs: c.Runs, Staging: c.Staging, Now: p.Now}
+	c.Extract = &extract.Extractor{Source: c.HubSpot, Runs: c.Runs, Staging: c.Staging, Now: p.Now, Marked: marked}
 	c.Transform = &transform.Transformer{Target: c.Gainsight, Runs: c.Runs, Staging: c.Staging, Compile: plan.Compile, Now: p.Now}
 	c.Upsert = &upsert.Upserter{Target: c.Gainsight, Runs: c.Runs, Staging: c.Staging, Delta: c.Delta, Avatars: c.Avatars, Now: p.Now}
-	c.Finish = &finish.Finisher{Runs: c.Runs, Staging: c.Staging, Bucket: p.Bucket, Activity: c.Activity, Now: p.Now, Metrics: p.Metrics}
-	c.Notify = &notify.Notifier{Runs: c.Runs, Sender: p.Sender}
+	c.Finish = &finish.Finisher{Runs: c.Runs, Staging: c.Staging, Bucket: p.Bucket, Activity: c.Activity, Now: p.Now, Metrics: p.Metrics, Marked: marked}
+	c.Notify = &notify.Notifier{Runs: c.Runs, Sender: p.Sender, Audience: audience{c, p.WebhookHTTP, p.Now}.of}
 	c.Sweep = &sweep.Sweeper{Runs: c.Runs, Machines: p.Machines, CloseRound: func(ctx context.Context, execution string, round int) error {
 		_, err := c.Finish.Close(ctx, finish.Input{Scope: "round", Execution: execution, Round: round})
 		return err

@@ -164,9 +164,17 @@ func (s *Store) Release(ctx context.Context, job, source, hash string) error {
 	return nil
 }
 
-// HashKey is the stored form of an identifier: identifiers are record values
-// and are kept as hashes only.
-func HashKey(key string) string { return hash(key) }
+// Identifier is the stored form of an identifier, the values of fields that
+// together tell a row: they are record values and are kept as a hash only. Values
+// are compared without case and outer spaces.
+func Identifier(fields, values []string) string {
+	parts := make([]string, 0, len(fields)+len(values))
+	parts = append(parts, fields...)
+	for _, v := range values {
+		parts = append(parts, strings.ToLower(strings.TrimSpace(v)))
+	}
+	return hash(strings.Join(parts, "\x1f"))
+}
 
 // Fingerprint identifies what a row would write.
 func Fingerprint(row record.Row) string {

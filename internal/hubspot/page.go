@@ -55,7 +55,7 @@ func (c *Client) page(ctx context.Context, connection string, q record.Query) (r
 	case len(q.IDs) > batchLimit:
 		return record.Page{}, fault.New(fault.Invalid, "At most %d records can be read by id at once.", batchLimit)
 	case len(q.IDs) > 0:
-		records, err := c.batch(ctx, connection, q, q.IDs)
+		records, err := c.batch(ctx, connection, q, q.IDs, false)
 		return record.Page{Records: records}, err
 	case q.Since.IsZero():
 		return c.list(ctx, connection, q)
@@ -91,7 +91,7 @@ func (c *Client) list(ctx context.Context, connection string, q record.Query) (r
 	}
 	page := record.Page{Records: found.records}
 	if long {
-		if page.Records, err = c.batch(ctx, connection, q, ids(found.records)); err != nil {
+		if page.Records, err = c.batch(ctx, connection, q, ids(found.records), false); err != nil {
 			return record.Page{}, err
 		}
 	}
@@ -144,7 +144,7 @@ type input struct {
 // batch reads records by their ids, in as many calls as it takes. Records that
 // HubSpot says it does not have are left out; one that it says nothing about is
 // an error.
-func (c *Client) batch(ctx context.Context, connection string, q record.Query, wanted []string) ([]record.Record, error) {
+func (c *Client) batch(ctx context.Context, connection string, q record.Query, wanted []string, archived bool) ([]record.Record, error) {
 	wanted = slices.Compact(slices.Sorted(slices.Values(wanted)))
 	var all []record.Record
 	for chunk := range slices.Chunk(wanted, batchLimit) {
@@ -153,7 +153,7 @@ func (c *Client) batch(ctx context.Context, connection string, q record.Query, w
 			body.Inputs = append(body.Inputs, input{ID: id})
 		}
 		found, err := c.read(ctx, connection, q.Properties, apiclient.Request{
-			Method: http.MethodPost, Path: c.path("/crm/objects/%s/%s/batch/read?archived=false", url.PathEscape(q.Object)),
+			Method: http.MethodPost, Path: c.path("/crm/objects/%s/%s/batch/read?archived=%t", url.PathEscape(q.Object), archived),
 			JSON: body, Budget: BudgetObjects, Repeat: true,
 		})
 		if isMissing(err) {

@@ -71,7 +71,7 @@ func (c *Client) search(ctx context.Context, connection string, q record.Query) 
 	}
 	page, err := keyset(found, q, last)
 	if err == nil && tooLong {
-		page.Records, err = c.batch(ctx, connection, q, ids(page.Records))
+		page.Records, err = c.batch(ctx, connection, q, ids(page.Records), false)
 	}
 	return page, err
 }

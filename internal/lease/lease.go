@@ -171,6 +171,15 @@ func (s *Store) Of(ctx context.Context, name, owner string) (Lease, error) {
 	return Lease{Name: name, Owner: owner, Fence: at}, nil
 }
 
+// Held reports whether somebody holds the lease.
+func (s *Store) Held(ctx context.Context, name string) (bool, error) {
+	_, _, isHeld, err := s.read(ctx, name)
+	if err != nil {
+		return false, fmt.Errorf("read lease %s: %w", name, err)
+	}
+	return isHeld, nil
+}
+
 // Lost reports whether a Write failed because of a lease's Check or ReleaseOps.
 func Lost(err error) bool {
 	failed, ok := errors.AsType[*table.FailedError](err)

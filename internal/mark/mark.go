@@ -40,12 +40,15 @@ type Mark struct {
 	Code record.Code `json:"code,omitempty"`
 	// Tries is how often a rejected record was tried again.
 	Tries int `json:"tries,omitempty"`
-	// Due is the job's turn from which a rejected record is tried again.
+	// Due is the job's turn from which a rejected record is tried again; 0 = only an
+	// edit in the source can help, which comes by itself.
 	Due int64 `json:"due,omitempty"`
 	// Waits is the value that a rejected record's look-up found nothing for; nil =
 	// it waits for no value, or was tried since that value was written.
 	Waits *Wait `json:"waits,omitempty"`
 
+	// Woken says of a claimed mark that the value it waits for was written since.
+	Woken bool `json:"woken,omitempty"`
 	// Version of the stored item. It travels with a claim.
 	Version int64 `json:"version,omitempty"`
 }
@@ -80,14 +83,18 @@ type Class string
 const (
 	Events    Class = "e" // changed, deleted, merged
 	Deletions Class = "p" // privacy
-	Retries   Class = "r" // rejected
+	Retries   Class = "r" // rejected, and tried again
+	Edits     Class = "w" // rejected, and waiting for an edit
 )
 
-func (k Kind) class() Class {
-	switch k {
+func (m Mark) class() Class {
+	switch m.Kind {
 	case Privacy:
 		return Deletions
 	case Rejected:
+		if m.Due == 0 {
+			return Edits
+		}
 		return Retries
 	case Changed, Deleted, Merged:
 	}

@@ -42,7 +42,7 @@ func put(t *testing.T, s *mark.Store, marks ...mark.Mark) {
 func marks(t *testing.T, s *mark.Store, job string) map[string]mark.Mark {
 	t.Helper()
 	all := map[string]mark.Mark{}
-	for _, c := range []mark.Class{mark.Events, mark.Deletions, mark.Retries} {
+	for _, c := range []mark.Class{mark.Events, mark.Deletions, mark.Retries, mark.Edits} {
 		err := s.Each(t.Context(), contacts, job, c, func(m mark.Mark) (bool, error) {
 			all[string(c)+m.ID] = m
 			return true, nil
@@ -67,7 +67,7 @@ func TestManyEventsOfARecordAreOneMark(t *testing.T) {
 
 func TestAnEventOverwritesNeitherAPrivacyDeletionNorARetry(t *testing.T) {
 	s := open(t)
-	put(t, s, mark.Mark{Job: "j", ID: "1", Kind: mark.Privacy}, mark.Mark{Job: "j", ID: "1", Kind: mark.Rejected, Tries: 3})
+	put(t, s, mark.Mark{Job: "j", ID: "1", Kind: mark.Privacy}, mark.Mark{Job: "j", ID: "1", Kind: mark.Rejected, Tries: 3, Due: 4})
 	put(t, s, mark.Mark{Job: "j", ID: "1", Kind: mark.Deleted})
 	counts, err := s.Counts(t.Context(), contacts, "j")
 	if err != nil {
@@ -141,15 +141,40 @@ func TestTriesAreSpacedByPowersOfTwoUpTo64(t *testing.T) {
 	}
 }
 
+func TestARejectedRecordHasOneMarkAndNoneWhenItHeals(t *testing.T) {
+	s := open(t)
+	write := func(ops []table.Op) map[string]mark.Mark {
+		if err := s.Table.Write(t.Context(), ops); err != nil {
+			t.Fatal(err)
+		}
+		return marks(t, s, "j")
+	}
+	if got := write(mark.RejectOps(contacts, mark.Mark{Job: "j", ID: "1", Kind: mark.Rejected, Due: 7})); len(got) != 1 || got["r1"].Due != 7 {
+		t.Errorf("rejected: %+v", got)
+	}
+	if got := write(mark.RejectOps(contacts, mark.Mark{Job: "j", ID: "1", Kind: mark.Rejected})); len(got) != 1 || got["w1"].ID == "" {
+		t.Errorf("rejected for a reason that only an edit can heal: %+v", got)
+	}
+	if got := write(mark.RejectOps(contacts, mark.Mark{Job: "j", ID: "1", Kind: mark.Rejected, Due: 9})); len(got) != 1 || got["r1"].Due != 9 {
+		t.Errorf("rejected as first: %+v", got)
+	}
+	if got := write(mark.HealOps(contacts, "j", "1")); len(got) != 0 {
+		t.Errorf("healed: %+v", got)
+	}
+}
+
 func TestForgettingLeavesNothingOfARecord(t *testing.T) {
 	s := open(t)
-	for _, kind := range []mark.Kind{mark.Changed, mark.Privacy, mark.Rejected} {
-		put(t, s, mark.Mark{Job: "j", ID: "1", Kind: kind}, mark.Mark{Job: "j", ID: "2", Kind: kind})
+	for _, m := range []mark.Mark{{Kind: mark.Changed}, {Kind: mark.Privacy}, {Kind: mark.Rejected}, {Kind: mark.Rejected, Due: 1}} {
+		for _, id := range []string{"1", "2"} {
+			m.Job, m.ID = "j", id
+			put(t, s, m)
+		}
 	}
 	if err := s.Table.Write(t.Context(), mark.ForgetOps(contacts, "j", "1")); err != nil {
 		t.Fatal(err)
 	}
-	if got := marks(t, s, "j"); len(got) != 3 || got["e2"].ID != "2" {
+	if got := marks(t, s, "j"); len(got) != 4 || got["e2"].ID != "2" {
 		t.Errorf("left %+v, want those of record 2", got)
 	}
 }

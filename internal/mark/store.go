@@ -15,14 +15,14 @@ import (
 // Store keeps marks on a table, by the type id of the source's object.
 type Store struct{ Table table.Table }
 
-func key(object string, m Mark) table.Key { return keyOf(object, m.Job, m.Kind.class(), m.ID) }
+func key(object string, m Mark) table.Key { return keyOf(object, m.Job, m.class(), m.ID) }
 
 func keyOf(object, job string, c Class, id string) table.Key {
 	return table.Key{Partition: partition(object, shard(id)), Sort: prefix(job, c) + id}
 }
 
 func item(object string, m Mark) table.Item {
-	m.Version = 0
+	m.Version, m.Woken = 0, false
 	return table.New(key(object, m), m)
 }
 
@@ -59,19 +59,32 @@ func (s *Store) Put(ctx context.Context, object string, marks []Mark) error {
 	return nil
 }
 
-// PutOp is the write of one mark as part of another Write.
-func PutOp(object string, m Mark) table.Op { return table.Op{Verb: table.Put, Item: item(object, m)} }
-
-// DropOp is the write that removes the mark of a rejected record, if it has one.
-func DropOp(object, job, id string) table.Op {
-	return table.Op{Verb: table.Delete, Item: table.Item{Key: keyOf(object, job, Retries, id)}}
+// RejectOps are the writes that mark a record as Rejected, however it was before.
+func RejectOps(object string, m Mark) []table.Op {
+	other := Retries
+	if m.class() == Retries {
+		other = Edits
+	}
+	return []table.Op{{Verb: table.Put, Item: item(object, m)}, drop(object, m.Job, other, m.ID)}
 }
+
+// HealOps are the writes that remove the mark of a rejected record.
+func HealOps(object, job, id string) []table.Op {
+	return []table.Op{drop(object, job, Retries, id), drop(object, job, Edits, id)}
+}
+
+func drop(object, job string, c Class, id string) table.Op {
+	return table.Op{Verb: table.Delete, Item: table.Item{Key: keyOf(object, job, c, id)}}
+}
+
+// classes are all classes.
+func classes() []Class { return []Class{Events, Deletions, Retries, Edits} }
 
 // ForgetOps are the writes that remove all marks of a record for a job.
 func ForgetOps(object, job, id string) []table.Op {
-	ops := make([]table.Op, 0, 3)
-	for _, c := range []Class{Events, Deletions, Retries} {
-		ops = append(ops, table.Op{Verb: table.Delete, Item: table.Item{Key: keyOf(object, job, c, id)}})
+	var ops []table.Op
+	for _, c := range classes() {
+		ops = append(ops, drop(object, job, c, id))
 	}
 	return ops
 }
@@ -122,7 +135,7 @@ func (s *Store) Any(ctx context.Context, object, job string, classes ...Class) (
 // Counts returns how many records are marked for a job. :: kind → marks
 func (s *Store) Counts(ctx context.Context, object, job string) (map[Kind]int, error) {
 	counts := map[Kind]int{}
-	for _, c := range []Class{Events, Deletions, Retries} {
+	for _, c := range classes() {
 		err := s.Each(ctx, object, job, c, func(m Mark) (bool, error) {
 			counts[m.Kind]++
 			return true, nil

@@ -93,6 +93,7 @@ func (c *Creator) build(ctx context.Context, t template, conn connection.Connect
 		return j, false, err
 	}
 	j = job.Job{ID: c.NewID(), Name: name, Connection: conn.ID, OOTB: t.name}
+	j.Options.RealTime = t.source != "owner" // HubSpot tells nothing of owners
 	j.Mapping, j.Missing = t.build(schemas, conn.PortalID)
 	return j, false, nil
 }

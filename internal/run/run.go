@@ -158,6 +158,8 @@ type Round struct {
 	Started  time.Time `json:"started"`
 	Ended    time.Time `json:"ended,omitzero"`
 	Notified bool      `json:"notified,omitempty"`
+	// Again says that another round of the execution follows.
+	Again bool `json:"again,omitempty"`
 
 	version int64
 }

@@ -384,3 +384,22 @@ func (s *Store) WatermarkOp(r Run, at time.Time) table.Op {
 	item := table.New(table.Key{Partition: "JOB#" + r.Job, Sort: "watermark#" + string(r.Lane)}, Watermark{At: at, Run: r.ID})
 	return table.Op{Verb: table.Put, Item: item}
 }
+
+// Turn returns how many runs of the job that read its changes have ended; 0 before
+// the first.
+func (s *Store) Turn(ctx context.Context, job string) (int64, error) {
+	var n int64
+	_, err := table.Load(ctx, s.Table, turnKey(job), &n)
+	if fault.Is(err, fault.NotFound) {
+		return 0, nil
+	}
+	return n, err
+}
+
+func turnKey(job string) table.Key { return table.Key{Partition: "JOB#" + job, Sort: "turn"} }
+
+// TurnOp is the write that counts a run as the job's nth, to be part of its closing
+// under its lease.
+func TurnOp(job string, n int64) table.Op {
+	return table.Op{Verb: table.Put, Item: table.New(turnKey(job), n)}
+}

@@ -17,6 +17,7 @@ import (
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/job"
 	"hubspotconnector/internal/mapping/lookup"
+	"hubspotconnector/internal/mark"
 	"hubspotconnector/internal/record"
 	"hubspotconnector/internal/run"
 )
@@ -45,6 +46,20 @@ type Plan struct {
 	Broken *Broken `json:"broken,omitempty"`
 	// Now is the moment that relative filters ("in the last 7 days") count from.
 	Now time.Time `json:"now"`
+	// Mode says which records are read beside the query, or instead of it. "" is a
+	// plan of an earlier version, or one that reads its query alone.
+	Mode run.Mode `json:"mode,omitempty"`
+	// Turn counts the job's runs that read its changes, this one included.
+	Turn int64 `json:"turn,omitempty"`
+	// Writers are the jobs that write what this one looks up.
+	Writers []Writer `json:"writers,omitempty"`
+}
+
+// Writer is a job that writes rows of an object under an identifier.
+type Writer struct {
+	Job    string   `json:"job"`
+	Object string   `json:"object"` // as a look-up names it
+	Fields []string `json:"fields"` // of the identifier
 }
 
 // Broken is a fault, stored.
@@ -53,14 +68,25 @@ type Broken struct {
 	Message string     `json:"message"`
 }
 
-// Entry is one line of a staged rows file: exactly one of Row, Reject and
-// Filtered is set.
+// Entry is one line of a staged rows file: exactly one of Row, Reject, Filtered
+// and Gone is set.
 type Entry struct {
 	Row      *record.Row    `json:"row,omitempty"`
 	Reject   *record.Reject `json:"reject,omitempty"`
 	Filtered string         `json:"filtered,omitempty"` // source id
 	// Archived marks an entry of a record that is archived in the source.
 	Archived bool `json:"archived,omitempty"`
+	// Gone, instead of the other three, is a record that the source no longer has.
+	Gone *Gone `json:"gone,omitempty"`
+	// Waits goes with a Reject: the value that its look-up found nothing for.
+	Waits *mark.Wait `json:"waits,omitempty"`
+}
+
+// Gone is a record that left the source.
+type Gone struct {
+	ID   string      `json:"id"`
+	How  record.Gone `json:"how"`
+	Into string      `json:"into,omitempty"` // the record that it was merged into
 }
 
 // ID is the source id of the entry's record.
@@ -70,6 +96,8 @@ func (e Entry) ID() string {
 		return e.Row.SourceID
 	case e.Reject != nil:
 		return e.Reject.SourceID
+	case e.Gone != nil:
+		return e.Gone.ID
 	}
 	return e.Filtered
 }
@@ -187,6 +215,28 @@ func (s *Store) PartTrailer(ctx context.Context, id run.ID, part int) (record.Tr
 func (s *Store) Part(ctx context.Context, id run.ID, part int, visit func(record.Record) error) error {
 	_, err := read(ctx, s, partName(id, part), visit)
 	return err
+}
+
+// PutMarks stores the marks that a run has claimed, unless they are there already.
+func (s *Store) PutMarks(ctx context.Context, id run.ID, marks []mark.Mark) error {
+	d := NewDraft()
+	for _, m := range marks {
+		if err := d.Add(m); err != nil {
+			return err
+		}
+	}
+	_, err := s.put(ctx, name(id, "marks.jsonl.gz"), d, record.Trailer{})
+	return err
+}
+
+// Marks returns the marks that a run has claimed, or fault.NotFound.
+func (s *Store) Marks(ctx context.Context, id run.ID) ([]mark.Mark, error) {
+	marks := []mark.Mark{}
+	_, err := read(ctx, s, name(id, "marks.jsonl.gz"), func(m mark.Mark) error {
+		marks = append(marks, m)
+		return nil
+	})
+	return marks, err
 }
 
 // PutRows stores the entries of a part's pass, unless they are there already.

@@ -41,6 +41,11 @@ type Webhooks struct {
 	// Duplicate delivers every n-th event twice; 0 = never.
 	Duplicate int
 	Shuffle   bool
+	// Lose never delivers every n-th event; 0 = none is lost.
+	Lose int
+	// Down reports whether nobody can be reached just now; nil = never. Retries go
+	// on, and what is not accepted by the last one is lost.
+	Down func(now time.Time) bool
 }
 
 // event is one entry of a delivery.
@@ -78,6 +83,7 @@ type sender struct {
 
 	mu    sync.Mutex
 	queue []event
+	seen  int                     // events so far
 	slots map[int64]chan struct{} // :: portal → free deliveries
 	wake  chan struct{}
 	tasks sync.WaitGroup
@@ -165,6 +171,10 @@ func (d *sender) add(e event) {
 	}
 	e.SubscriptionID, e.AppID = 77+max(at, 0), d.w.AppID
 	d.mu.Lock()
+	if d.seen++; d.w.Lose > 0 && d.seen%d.w.Lose == 0 {
+		d.mu.Unlock()
+		return
+	}
 	d.queue = append(d.queue, e)
 	if d.w.Duplicate > 0 && len(d.queue)%d.w.Duplicate == 0 {
 		d.queue = append(d.queue, e)
@@ -259,6 +269,9 @@ func (d *sender) post(ctx context.Context, batch []event, attempt int) bool {
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, d.w.URL, bytes.NewReader(body))
 	if err != nil {
+		return false
+	}
+	if d.w.Down != nil && d.w.Down(d.sim.o.Now()) {
 		return false
 	}
 	at := d.sim.o.Now().UnixMilli()

@@ -23,14 +23,20 @@ type Source interface {
 	// go on), Transient, Reauthorize, Invalid or NotFound; an error means that
 	// nothing is known, never that there are no records (Guarantee 6).
 	Page(ctx context.Context, connection string, q record.Query) (record.Page, error)
+	// Gone returns records, at most 100, that Page did not find by their ids, each
+	// with how it left the source. Its errors are those of Page; a record that is
+	// there after all is Transient.
+	Gone(ctx context.Context, connection, object string, ids []string) ([]record.Record, error)
 }
 
-// Extractor extracts runs. All fields are required.
+// Extractor extracts runs. All fields but the last are required.
 type Extractor struct {
 	Source  Source
 	Runs    *run.Store
 	Staging *staging.Store
 	Now     func() time.Time
+	// Marked finds the marks that runs serve; nil = they serve none.
+	Marked *step.Marked
 }
 
 // Input is the task's payload. Fields may be added, never renamed or removed.
@@ -45,9 +51,11 @@ type Output struct {
 	Parts *int `json:"parts,omitempty"`
 }
 
-// Slice takes the job's lease and reads pages until all are staged or time or
-// quota runs short. A broken plan fails with its reason. A job whose lease
-// another run holds is left to that run: SKIPPED, and the run says so.
+// Slice takes the job's lease, claims the marks that the run serves, and reads
+// them and the pages of the plan's query until all are staged or time or quota
+// runs short. A broken plan fails with its reason. A job whose lease another run
+// holds is left to that run: SKIPPED, and the run says so; but a run of marked
+// records is short and waited for.
 func (e *Extractor) Slice(ctx context.Context, in Input) (out Output, err error) {
 	err = e.Runs.Metered(ctx, in.Run, func(ctx context.Context) error {
 		out, err = e.slice(ctx, in)
@@ -72,6 +80,10 @@ func (e *Extractor) slice(ctx context.Context, in Input) (Output, error) {
 		return Output{}, fault.New(plan.Broken.Kind, "%s", plan.Broken.Message)
 	}
 	r, holder, err := e.Runs.Take(ctx, r)
+	if holder != "" && e.short(ctx, r, holder) {
+		at := e.Now().UTC().Add(shortWait).Truncate(time.Millisecond)
+		return Output{Turn: step.Turn{Status: step.Wait, ResumeAt: &at}}, nil
+	}
 	if holder != "" {
 		r.Reason = fmt.Sprintf("Run %s of this job is still at work, so this one did not start.", holder)
 		if _, err := e.Runs.Save(ctx, r); err != nil && !fault.Is(err, fault.Conflict) {
@@ -86,8 +98,12 @@ func (e *Extractor) slice(ctx context.Context, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
+	pages, err := e.pages(ctx, r, plan)
+	if err != nil {
+		return Output{}, fmt.Errorf("claim marks of run %s: %w", r.ID, err)
+	}
 	for !at.Done {
-		if at, err = e.part(ctx, r, plan, at); err != nil {
+		if at, err = e.part(ctx, r, pages, at); err != nil {
 			break
 		}
 		if !at.Done && step.Short(ctx) {
@@ -106,7 +122,7 @@ func (e *Extractor) slice(ctx context.Context, in Input) (Output, error) {
 // part stages the next part and moves the position behind it. When reading
 // stops early what was read is staged all the same, so that only the page in
 // hand is read again, and the reason is returned beside the new position.
-func (e *Extractor) part(ctx context.Context, r run.Run, plan staging.Plan, at run.Extraction) (run.Extraction, error) {
+func (e *Extractor) part(ctx context.Context, r run.Run, pages *pages, at run.Extraction) (run.Extraction, error) {
 	if err := e.Runs.Leases.Renew(ctx, r.Lease()); err != nil {
 		return at, err
 	}
@@ -116,7 +132,7 @@ func (e *Extractor) part(ctx context.Context, r run.Run, plan staging.Plan, at r
 	} else if !fault.Is(err, fault.NotFound) {
 		return at, err
 	}
-	draft, next, stopped := e.read(ctx, r, plan, at.Cursor)
+	draft, next, stopped := pages.read(ctx, at.Cursor)
 	if draft.Count == 0 && stopped != nil {
 		return at, stopped
 	}
@@ -140,28 +156,17 @@ func (e *Extractor) move(ctx context.Context, r run.Run, at run.Extraction, t re
 	return e.Runs.Extracted(ctx, r, at, to)
 }
 
-// read gathers pages from a cursor until a part is full, the records end (next
-// is ""), time runs short, or reading fails, which it returns as stopped.
-func (e *Extractor) read(ctx context.Context, r run.Run, plan staging.Plan, cursor string) (draft *staging.Draft, next string, stopped error) {
-	draft, next = staging.NewDraft(), cursor
-	q := plan.Query
-	for draft.Count < plan.PartSize {
-		q.After = next
-		page, err := e.Source.Page(ctx, r.Connection, q)
-		if err != nil {
-			return draft, next, err
-		}
-		if page.Next == next && next != "" {
-			return draft, next, fault.New(fault.Transient, "HubSpot gave the same page twice, so reading stopped.")
-		}
-		for _, rec := range page.Records {
-			if err := draft.Add(rec); err != nil {
-				return draft, next, err
-			}
-		}
-		if next = page.Next; next == "" || step.Short(ctx) {
-			break
-		}
-	}
-	return draft, next, nil
+// shortWait is how long a run waits before it looks again whether a run of marked
+// records has ended, and mostWait how long in all.
+const (
+	shortWait = 5 * time.Second
+	mostWait  = 30 * time.Minute
+)
+
+// short reports whether the lease is held by a run of marked records that this
+// run, which is none, may wait for.
+func (e *Extractor) short(ctx context.Context, r run.Run, holder string) bool {
+	other, err := e.Runs.Get(ctx, run.ID(holder))
+	return err == nil && other.Mode == run.ModeMarked && !other.Status.Closed() &&
+		r.Mode != run.ModeMarked && e.Now().Sub(r.Started) < mostWait
 }

@@ -34,11 +34,51 @@ type source struct {
 	calls []string      // cursors asked for
 	// answer, if set, replaces the page of a call, counted from 0.
 	answer func(call int, p record.Page) (record.Page, error)
+	// gone :: record → how it left; it is not found by its id.
+	gone map[string]record.Record
+	// byID and whereabouts are the ids of each call that asked for some.
+	byID, whereabouts [][]string
+}
+
+// Gone implements extract.Source.
+func (s *source) Gone(_ context.Context, connection, object string, ids []string) ([]record.Record, error) {
+	if connection != "c1" || object != "0-2" || len(ids) == 0 || len(ids) > 100 {
+		s.t.Errorf("asked %s what became of %d records of %s", connection, len(ids), object)
+	}
+	s.whereabouts = append(s.whereabouts, ids)
+	var all []record.Record
+	for _, id := range ids {
+		rec, ok := s.gone[id]
+		if !ok {
+			s.t.Errorf("asked what became of %s, which is there", id)
+		}
+		rec.ID = id
+		all = append(all, rec)
+	}
+	return all, nil
+}
+
+// some returns the records with these ids that are there.
+func (s *source) some(ids []string) record.Page {
+	if len(ids) > 100 {
+		s.t.Errorf("asked for %d records by their ids", len(ids))
+	}
+	s.byID = append(s.byID, ids)
+	var p record.Page
+	for _, id := range ids {
+		if _, left := s.gone[id]; !left {
+			p.Records = append(p.Records, record.Record{ID: id, Values: map[string]*string{"name": nil}})
+		}
+	}
+	return p
 }
 
 func (s *source) Page(_ context.Context, connection string, q record.Query) (record.Page, error) {
 	if want := query(); connection != "c1" || q.Object != want.Object || !slices.Equal(q.Properties, want.Properties) || !q.Since.Equal(want.Since) {
 		s.t.Errorf("asked %s for %+v", connection, q)
+	}
+	if len(q.IDs) > 0 {
+		return s.some(q.IDs), nil
 	}
 	time.Sleep(s.slow)
 	call := len(s.calls)

@@ -21,7 +21,7 @@ import (
 	"hubspotconnector/internal/blob"
 )
 
-// Finisher closes runs and rounds. All fields but the last are required.
+// Finisher closes runs and rounds. All fields but the last two are required.
 type Finisher struct {
 	Runs     *run.Store
 	Staging  *staging.Store
@@ -29,6 +29,8 @@ type Finisher struct {
 	Activity *activity.Store
 	Now      func() time.Time
 	Metrics  metric.Sink
+	// Marked finds the marks that runs have served; nil = there are none.
+	Marked *step.Marked
 }
 
 // Cause is an error as the machine saw it.
@@ -63,6 +65,7 @@ type Output struct {
 // Close closes a job's run, the rest of a round, or the round.
 func (f *Finisher) Close(ctx context.Context, in Input) (Output, error) {
 	var outcome run.Status
+	var again bool
 	var err error
 	switch in.Scope {
 	case "job":
@@ -70,14 +73,14 @@ func (f *Finisher) Close(ctx context.Context, in Input) (Output, error) {
 	case "rest":
 		err = f.rest(ctx, in.Execution, in.Round, run.Skipped, "An earlier job of the chain failed, so this one did not run.")
 	case "round":
-		outcome, err = f.round(ctx, in)
+		outcome, again, err = f.round(ctx, in)
 	default:
 		return Output{}, fault.New(fault.Invalid, "The event's scope is none of job, rest and round. Start the function through its state machine.")
 	}
 	if err != nil {
 		return Output{}, fmt.Errorf("finish %s: %w", in.Scope, err)
 	}
-	return Output{Turn: step.Turn{Status: step.Done}, Outcome: outcome}, nil
+	return Output{Turn: step.Turn{Status: step.Done}, Outcome: outcome, Again: again}, nil
 }
 
 func (f *Finisher) job(ctx context.Context, in Input) (run.Status, error) {
@@ -100,7 +103,10 @@ func (f *Finisher) job(ctx context.Context, in Input) (run.Status, error) {
 			return "", err
 		}
 	}
-	return f.close(ctx, r, plan.Watermark)
+	if err := f.settleMarks(ctx, r, plan); err != nil {
+		return "", err
+	}
+	return f.close(ctx, r, plan)
 }
 
 // judge sets the run's status, counts and reason from how its steps ended.
@@ -155,7 +161,7 @@ func (f *Finisher) judge(ctx context.Context, r *run.Run, plan staging.Plan, in 
 
 // close stores the closed run with its activity, frees its lease and, if every
 // part is settled, moves the watermark: one write, under the lease.
-func (f *Finisher) close(ctx context.Context, r run.Run, watermark time.Time) (run.Status, error) {
+func (f *Finisher) close(ctx context.Context, r run.Run, plan staging.Plan) (run.Status, error) {
 	r.Ended = f.Now().UTC()
 	if r.Fence == 0 { // it may have died between taking the lease and noting it
 		l, err := f.Runs.Leases.Of(ctx, r.LeaseName(), string(r.ID))
@@ -167,16 +173,12 @@ func (f *Finisher) close(ctx context.Context, r run.Run, watermark time.Time) (r
 	ops := f.Activity.ExecutionOps(execution(r))
 	if r.Fence != 0 {
 		guarded := append(r.Lease().ReleaseOps(), ops...)
-		if r.Status == run.Success || r.Status == run.Partial { // Guarantee 2
-			mark, err := f.Runs.Watermark(ctx, r.Job, r.Lane)
-			if err != nil {
-				return "", err
-			}
-			if !watermark.Before(mark.At) { // a run that was planned later may have ended before
-				guarded = append(guarded, f.Runs.WatermarkOp(r, watermark))
-			}
+		moved, err := f.moved(ctx, r, plan)
+		if err != nil {
+			return "", err
 		}
-		_, err := f.Runs.Save(ctx, r, guarded...)
+		guarded = append(guarded, moved...)
+		_, err = f.Runs.Save(ctx, r, guarded...)
 		if err == nil {
 			f.measure(ctx, r)
 			return r.Status, nil
@@ -265,19 +267,19 @@ func (f *Finisher) rest(ctx context.Context, exec string, n int, status run.Stat
 		if status == run.Skipped && !failed { // it is the one that failed, and could not be closed then
 			r.Status, r.Reason, failed = run.Failed, Stopped, true
 		}
-		if _, err := f.close(ctx, r, time.Time{}); err != nil {
+		if _, err := f.close(ctx, r, staging.Plan{}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (f *Finisher) round(ctx context.Context, in Input) (run.Status, error) {
+func (f *Finisher) round(ctx context.Context, in Input) (outcome run.Status, again bool, err error) {
 	round, err := f.Runs.Round(ctx, in.Execution, in.Round)
 	if fault.Is(err, fault.NotFound) { // it could not be planned
 		round = run.Round{Execution: in.Execution, Round: in.Round, Started: f.Now().UTC(), Status: run.Running}
 	} else if err != nil || round.Status.Closed() {
-		return round.Status, err
+		return round.Status, round.Again, err
 	}
 	reason := Stopped
 	if in.Broken != nil {
@@ -285,21 +287,24 @@ func (f *Finisher) round(ctx context.Context, in Input) (run.Status, error) {
 		reason = round.Reason
 	}
 	if err := f.rest(ctx, in.Execution, in.Round, run.Failed, reason); err != nil {
-		return "", err
+		return "", false, err
 	}
 	statuses := map[run.Status]int{}
 	for _, id := range round.Jobs {
 		r, err := f.Runs.Get(ctx, id)
 		if err != nil {
-			return "", err
+			return "", false, err
 		}
 		statuses[r.Status]++
 	}
 	round.Status, round.Ended = summary(statuses, len(round.Jobs)), f.Now().UTC()
-	if err := f.Runs.SaveRound(ctx, round); err != nil && !fault.Is(err, fault.Conflict) {
-		return "", err
+	if round.Again, err = f.pending(ctx, round); err != nil {
+		return "", false, err
 	}
-	return round.Status, nil
+	if err := f.Runs.SaveRound(ctx, round); err != nil && !fault.Is(err, fault.Conflict) {
+		return "", false, err
+	}
+	return round.Status, round.Again, nil
 }
 
 func summary(statuses map[run.Status]int, jobs int) run.Status {

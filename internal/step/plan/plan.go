@@ -22,6 +22,7 @@ import (
 	"hubspotconnector/internal/person"
 	"hubspotconnector/internal/record"
 	"hubspotconnector/internal/run"
+	"hubspotconnector/internal/schedule"
 	"hubspotconnector/internal/staging"
 	"hubspotconnector/internal/step"
 )
@@ -38,7 +39,7 @@ type Target interface {
 	Schema(ctx context.Context, object string) (record.Schema, error)
 }
 
-// Planner plans rounds. All fields but the last three are required.
+// Planner plans rounds. All fields but the last five are required.
 type Planner struct {
 	Source      Source
 	Target      Target
@@ -59,6 +60,10 @@ type Planner struct {
 	Settle time.Duration
 	// PartSize is the records of a part; 0 = 5,000.
 	PartSize int
+	// Marked finds the marks that runs serve; nil = there are none.
+	Marked *step.Marked
+	// Schedules say whether a start by a schedule counts; nil = each does.
+	Schedules *schedule.Store
 }
 
 // Input is the task's payload. Fields may be added, never renamed or removed.
@@ -80,7 +85,10 @@ type JobRun struct {
 	Run run.ID `json:"run"`
 }
 
-// Round plans a round, or answers as before if it is planned.
+// Round plans a round, or answers as before if it is planned. The first round of an
+// execution does what its input says, the others serve the marks that came
+// meanwhile. A start by a schedule that does not count is NOTHING, as is a round
+// without a job that has marks.
 func (p *Planner) Round(ctx context.Context, in Input) (Output, error) {
 	stored, err := p.Runs.Round(ctx, in.Execution, in.Round)
 	if err == nil {
@@ -100,7 +108,7 @@ func (p *Planner) Round(ctx context.Context, in Input) (Output, error) {
 	schemas := map[string]record.Schema{}
 	for i, j := range jobs {
 		metered, calls := meter.With(ctx)
-		frozen, err := p.freeze(metered, j, in.Input, schemas)
+		frozen, err := p.freeze(metered, j, round.Input, schemas)
 		if turn, ok := step.Later(err, p.Now()); ok {
 			return Output{Turn: turn}, nil
 		}
@@ -113,7 +121,7 @@ func (p *Planner) Round(ctx context.Context, in Input) (Output, error) {
 		round.Jobs = append(round.Jobs, frozen.Run)
 		runs[i] = run.Run{
 			ID: frozen.Run, Execution: in.Execution, Round: in.Round, Job: j.ID, JobName: j.Name, Chain: round.Chain,
-			Connection: j.Connection, Lane: run.Changes, Mode: mode(frozen.Query), Cause: in.Input.Cause,
+			Connection: j.Connection, Lane: run.Changes, Mode: mode(frozen), Cause: in.Input.Cause,
 			Status: run.Planned, Started: round.Started, Calls: calls.Calls(),
 		}
 	}
@@ -123,8 +131,13 @@ func (p *Planner) Round(ctx context.Context, in Input) (Output, error) {
 	return answer(round), nil
 }
 
-func mode(q record.Query) run.Mode {
-	if q.Since.IsZero() {
+// mode is what people read of a plan: all records may be what changed.
+func mode(f staging.Plan) run.Mode {
+	switch f.Mode { //nolint:exhaustive // the others follow from the query
+	case run.ModeMarked, run.ModeRejected:
+		return f.Mode
+	}
+	if f.Query.Since.IsZero() {
 		return run.ModeFull
 	}
 	return run.ModeChanges
@@ -143,22 +156,36 @@ func (p *Planner) resolve(ctx context.Context, in Input) (run.Round, []job.Job, 
 	round := run.Round{
 		Execution: in.Execution, Round: in.Round, Input: in.Input, OnFailure: "stop", Status: run.Running, Started: p.Now().UTC(),
 	}
-	switch in.Input.Mode {
-	case "", run.ModeChanges, run.ModeFull:
-	default:
-		return round, nil, fault.New(fault.Invalid, "The mode %q is not known: use changes or full.", in.Input.Mode)
+	if in.Round > 1 {
+		round.Input.Mode, round.Input.Since = run.ModeMarked, time.Time{}
 	}
-	if (in.Input.Chain == "") == (in.Input.Job == "") {
+	switch round.Input.Mode {
+	case "", run.ModeChanges, run.ModeFull, run.ModeRejected:
+	case run.ModeMarked:
+		return p.marked(ctx, round)
+	default:
+		return round, nil, fault.New(fault.Invalid, "The mode %q is not known: use changes, full, marked or rejected.", in.Input.Mode)
+	}
+	if counts, err := p.counts(ctx, in); !counts || err != nil {
+		return round, nil, err
+	}
+	return p.named(ctx, round)
+}
+
+// named finds the jobs of the chain or the job that the round's input names.
+func (p *Planner) named(ctx context.Context, round run.Round) (run.Round, []job.Job, error) {
+	in := round.Input
+	if (in.Chain == "") == (in.Job == "") {
 		return round, nil, fault.New(fault.Invalid, `Start the machine with either a "chain" or a "job".`)
 	}
-	if in.Input.Job != "" {
-		j, err := p.Jobs.Find(ctx, in.Input.Job)
+	if in.Job != "" {
+		j, err := p.Jobs.Find(ctx, in.Job)
 		if err != nil {
 			return round, nil, err
 		}
 		return round, []job.Job{j}, nil
 	}
-	c, err := p.Chains.Find(ctx, in.Input.Chain)
+	c, err := p.Chains.Find(ctx, in.Chain)
 	if err != nil {
 		return round, nil, err
 	}
@@ -266,6 +293,11 @@ func (p *Planner) fill(ctx context.Context, f *staging.Plan, in run.Input, schem
 	if f.Query.Associations, err = mapping.Associations(j.Mapping); err != nil {
 		return err
 	}
+	if object.ModifiedProperty != "" { // else all records are read each time
+		if err := p.serve(ctx, f, in.Mode); err != nil {
+			return err
+		}
+	}
 	return p.window(ctx, f, in, object)
 }
 
@@ -364,6 +396,9 @@ func (p *Planner) window(ctx context.Context, f *staging.Plan, in run.Input, obj
 	mark, err := p.Runs.Watermark(ctx, f.Job.ID, run.Changes)
 	if err != nil {
 		return err
+	}
+	if in.Mode == run.ModeMarked || in.Mode == run.ModeRejected { // no window, so no watermark
+		return nil
 	}
 	f.Watermark = f.Now.Add(-settle)
 	if object.ModifiedProperty == "" || in.Mode == run.ModeFull || (mark.At.IsZero() && in.Since.IsZero()) {

@@ -11,9 +11,11 @@ import (
 	"strings"
 	"time"
 
+	"hubspotconnector/internal/delta"
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/mapping"
 	"hubspotconnector/internal/mapping/lookup"
+	"hubspotconnector/internal/mark"
 	"hubspotconnector/internal/record"
 	"hubspotconnector/internal/run"
 	"hubspotconnector/internal/staging"
@@ -116,6 +118,9 @@ func (w *work) first(ctx context.Context) error {
 }
 
 func (w *work) entry(r record.Record) staging.Entry {
+	if r.Gone != "" {
+		return staging.Entry{Gone: &staging.Gone{ID: r.ID, How: r.Gone, Into: r.Into}}
+	}
 	if !w.program.Keep(r, w.plan.Now) {
 		return staging.Entry{Filtered: r.ID}
 	}
@@ -128,12 +133,37 @@ func (w *work) entry(r record.Record) staging.Entry {
 	}
 	row, reject := w.program.Apply(r, w.plan.Now, found)
 	if reject != nil {
-		return staging.Entry{Reject: reject, Archived: r.Archived}
+		return staging.Entry{Reject: reject, Archived: r.Archived, Waits: w.waits(*reject, keys)}
 	}
 	if merged := r.Text(mergedProperty); merged != "" {
 		row.Merged = strings.Split(merged, ";")
 	}
 	return staging.Entry{Row: &row, Archived: r.Archived}
+}
+
+// waits returns the value that a rejected record's look-up found nothing for, nil
+// if it was rejected for another reason.
+func (w *work) waits(reject record.Reject, keys []mapping.Key) *mark.Wait {
+	if reject.Code != record.NoMatch {
+		return nil
+	}
+	for i, d := range w.plan.Job.Mapping.Derived {
+		if d.To == reject.Field && !keys[i].Empty {
+			fields := w.matched(i)
+			return &mark.Wait{Object: d.Object, Fields: fields, Hash: delta.Identifier(fields, keys[i].Values)}
+		}
+	}
+	return nil
+}
+
+// matched are the fields that a look-up compares.
+func (w *work) matched(i int) []string {
+	pairs := w.plan.Job.Mapping.Derived[i].Match
+	fields := make([]string, len(pairs))
+	for n, pair := range pairs {
+		fields[n] = pair.Field
+	}
+	return fields
 }
 
 // mergedProperty lists the records that were merged into one, as text with
@@ -152,14 +182,15 @@ func (w *work) second(ctx context.Context) error {
 			return nil
 		}
 		found := make([]lookup.Result, len(w.plan.Job.Mapping.Derived))
+		keys := make([]mapping.Key, len(found))
 		for i, d := range w.plan.Job.Mapping.Derived {
 			if values, deferred := e.Row.Defer[d.To]; deferred {
-				found[i] = w.indexes[i].Find(values)
+				keys[i].Values, found[i] = values, w.indexes[i].Find(values)
 			}
 		}
 		row, reject := w.program.Resolve(*e.Row, found)
 		if reject != nil {
-			return draft.Add(staging.Entry{Reject: reject, Archived: e.Archived})
+			return draft.Add(staging.Entry{Reject: reject, Archived: e.Archived, Waits: w.waits(*reject, keys)})
 		}
 		return draft.Add(staging.Entry{Row: &row, Archived: e.Archived})
 	})
@@ -173,7 +204,7 @@ func (w *work) second(ctx context.Context) error {
 // look-up and its values.
 func (w *work) recordKeys(ctx context.Context, visit func(int, []string)) error {
 	return w.Staging.Part(ctx, w.in.Run, w.in.Part, func(r record.Record) error {
-		if !w.program.Keep(r, w.plan.Now) {
+		if r.Gone != "" || !w.program.Keep(r, w.plan.Now) {
 			return nil
 		}
 		for i, key := range w.program.Lookups(r, w.plan.Now) {
@@ -224,10 +255,7 @@ func (w *work) resolve(ctx context.Context, keys func(context.Context, func(int,
 // are few, else of the whole object, built once per run and pass.
 func (w *work) index(ctx context.Context, i int, wanted map[string]bool) (finder, error) {
 	d := w.plan.Job.Mapping.Derived[i]
-	fields := make([]string, len(d.Match))
-	for n, pair := range d.Match {
-		fields[n] = pair.Field
-	}
+	fields := w.matched(i)
 	limit := w.IndexFrom
 	if limit == 0 {
 		limit = 100

@@ -49,17 +49,6 @@ func (w *work) values(row record.Row, key []string) []string {
 	return values
 }
 
-// normal is the form in which identifiers are compared: without case and outer
-// spaces.
-func normal(key, values []string) string {
-	parts := make([]string, 0, len(key)+len(values))
-	parts = append(parts, key...)
-	for _, v := range values {
-		parts = append(parts, strings.ToLower(strings.TrimSpace(v)))
-	}
-	return strings.Join(parts, "\x1f")
-}
-
 // claimTries bounds how often a lost race for an identifier is looked at again.
 const claimTries = 5
 
@@ -84,7 +73,7 @@ func (w *work) tryClaim(ctx context.Context, rows []*item) ([]*item, error) {
 		it.keys, it.tried = nil, false
 		for _, key := range w.identifiers() {
 			if values := w.values(it.row(), key); values != nil {
-				it.keys = append(it.keys, delta.HashKey(normal(key, values)))
+				it.keys = append(it.keys, delta.Identifier(key, values))
 			}
 		}
 		hashes = append(hashes, it.keys...)

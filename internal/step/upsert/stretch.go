@@ -114,7 +114,7 @@ func (w *work) classify(it *item) {
 	switch {
 	case w.pass == 2 && it.was.Run == w.run.ID && it.was.Outcome == run.Rejected:
 		it.outcome, it.counted = run.Rejected, true
-	case it.entry.Filtered != "":
+	case it.entry.Filtered != "", it.entry.Gone != nil:
 		it.outcome, it.changed = run.Filtered, it.was.Outcome != run.Filtered
 	case it.entry.Reject != nil:
 		it.outcome, it.reject = run.Rejected, it.entry.Reject
@@ -198,17 +198,30 @@ func (w *work) print(it *item) delta.Print {
 // position gets there. Deferred rows are settled without being counted: the
 // second pass counts them.
 func (w *work) settle(ctx context.Context, at run.Part, stretch []*item) (run.Part, bool, error) {
+	from := at
 	to := at
 	to.Rejects = maps.Clone(at.Rejects)
 	var rejects []record.Reject
 	var ops []table.Op
 	gap := false
-	for _, it := range stretch {
+	for i, it := range stretch {
 		gap = gap || it.outcome == "" && !it.waits
 		if gap && it.outcome != run.Inserted && it.outcome != run.Updated {
 			continue
 		}
-		ops = append(ops, w.keep(it)...)
+		kept := w.keep(it)
+		if len(ops)+len(kept) > run.SettleOps { // rejects take more than a write holds
+			next, ok, err := w.Runs.Settle(ctx, w.run, from, to, rejects, ops)
+			if err != nil || !ok {
+				return next, ok, err
+			}
+			if err := w.release(ctx, stretch[:i]); err != nil {
+				return next, true, err
+			}
+			from, to, rejects, ops = next, next, nil, nil
+			to.Rejects = maps.Clone(next.Rejects)
+		}
+		ops = append(ops, kept...)
 		if gap {
 			continue
 		}
@@ -218,10 +231,10 @@ func (w *work) settle(ctx context.Context, at run.Part, stretch []*item) (run.Pa
 		}
 	}
 	to.Done = to.At == len(w.entries)
-	if to.At == at.At && !to.Done && len(ops) == 0 {
-		return at, true, nil
+	if to.At == from.At && !to.Done && len(ops) == 0 {
+		return from, true, nil
 	}
-	next, ok, err := w.Runs.Settle(ctx, w.run, at, to, rejects, ops)
+	next, ok, err := w.Runs.Settle(ctx, w.run, from, to, rejects, ops)
 	if err == nil && ok {
 		err = w.release(ctx, stretch)
 	}
@@ -230,7 +243,7 @@ func (w *work) settle(ctx context.Context, at run.Part, stretch []*item) (run.Pa
 
 // keep is the writes that remember an item.
 func (w *work) keep(it *item) []table.Op {
-	var ops []table.Op
+	ops := w.retry(it)
 	if it.changed {
 		ops = append(ops, delta.PutOp(w.plan.Job.ID, it.id, w.print(it)))
 	}

@@ -17,6 +17,7 @@ import (
 	"hubspotconnector/internal/avatar"
 	"hubspotconnector/internal/delta"
 	"hubspotconnector/internal/fault"
+	"hubspotconnector/internal/mark"
 	"hubspotconnector/internal/record"
 	"hubspotconnector/internal/run"
 	"hubspotconnector/internal/staging"
@@ -129,6 +130,8 @@ type work struct {
 	archived map[string]bool
 	batch    int // writes of a stretch
 	indexes  map[string]*finder
+	// claimed :: source id → the mark of a rejected record that the run tries again
+	claimed map[string]mark.Mark
 }
 
 func (u *Upserter) open(ctx context.Context, r run.Run, in Input) (*work, error) {
@@ -142,6 +145,9 @@ func (u *Upserter) open(ctx context.Context, r run.Run, in Input) (*work, error)
 	}
 	if w.object == users {
 		w.batch = run.SettleOps / 2 // a print and an avatar each
+	}
+	if err := w.claims(ctx); err != nil {
+		return nil, err
 	}
 	err = u.Staging.Rows(ctx, in.Run, in.Part, in.Pass, func(e staging.Entry) error {
 		w.entries = append(w.entries, e)

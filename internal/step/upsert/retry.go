@@ -1,0 +1,73 @@
+package upsert
+
+import (
+	"context"
+	"strings"
+
+	"hubspotconnector/internal/fault"
+	"hubspotconnector/internal/mark"
+	"hubspotconnector/internal/record"
+	"hubspotconnector/internal/run"
+	"hubspotconnector/internal/table"
+)
+
+// claims reads the marks of rejected records that the run has claimed.
+func (w *work) claims(ctx context.Context) error {
+	w.claimed = map[string]mark.Mark{}
+	if !w.marks() {
+		return nil
+	}
+	claimed, err := w.Staging.Marks(ctx, w.run.ID)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	for _, m := range claimed {
+		if m.Kind == mark.Rejected {
+			w.claimed[m.ID] = m
+		}
+	}
+	return err
+}
+
+// marks reports whether rejected records of the job come back by their marks. Of
+// an object that is read whole each time they come back anyway.
+func (w *work) marks() bool { return w.plan.Mode != "" }
+
+// retry is the writes that say when the record is tried again: a rejected one
+// after more and more runs, or when an edit or the value that it waits for comes;
+// one that has healed not any more.
+func (w *work) retry(it *item) []table.Op {
+	if !w.marks() || it.counted {
+		return nil
+	}
+	object, job := w.plan.Query.Object, w.plan.Job.ID
+	was, tried := w.claimed[it.id]
+	switch {
+	case it.outcome != run.Rejected && (tried || it.was.Outcome == run.Rejected):
+		return mark.HealOps(object, job, it.id)
+	case it.outcome != run.Rejected || !tried && !it.news():
+		return nil
+	}
+	m := mark.Mark{Job: job, ID: it.id, Kind: mark.Rejected, At: w.Now().UTC(), Code: it.reject.Code, Waits: it.entry.Waits}
+	if tried && !it.news() {
+		m.Tries = was.Tries + 1
+		if was.Waits == nil || was.Woken {
+			m.Waits = nil // it was tried with that value
+		}
+	}
+	if !edited(*it.reject) {
+		m.Due = mark.Next(w.plan.Turn, m.Tries)
+	}
+	return mark.RejectOps(object, m)
+}
+
+// edited reports whether only an edit of the record can heal the reject.
+func edited(r record.Reject) bool {
+	switch r.Code { //nolint:exhaustive // the others may heal without it
+	case record.MissingIdentifier, record.MissingValue, record.BadValue:
+		return true
+	case record.NoMatch:
+		return strings.TrimSpace(r.Value) == "" && r.Step == "transform" // there is nothing to look for
+	}
+	return false
+}
