@@ -75,6 +75,9 @@ func (m *Matcher) Match(values []*string, now time.Time) bool {
 // compile compiles one condition; the paths of its problems are its own fields.
 func compile(c Condition, fields []record.Field) (test, []Problem) {
 	at := slices.IndexFunc(fields, func(f record.Field) bool { return f.Name == c.Field })
+	if c.Field == "" {
+		return nil, []Problem{{"field", "it compares no field yet; choose one, or remove the condition."}}
+	}
 	if at < 0 {
 		return nil, []Problem{{"field", fmt.Sprintf("the dataset has no field %q; add it to the dataset, or choose another one.", c.Field)}}
 	}
