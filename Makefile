@@ -3,6 +3,7 @@ SHELL       := /bin/bash
 TOOLS       := $(CURDIR)/.tools
 LINT        := 2.15.0
 RUN_FLAGS   ?=
+SERVE_FLAGS ?=
 ENV         ?= default
 
 # Engines and validators that are not ours, for the tests. Nothing of them is deployed.
@@ -43,22 +44,8 @@ bench: ## Measure the numbers that the design states
 	go test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: serve
-serve: ## Later: the console; until then this says so
-	@echo "The console is not part of this version yet. Use: go run ./internal/local help"; exit 1
-
-.PHONY: deploy
-deploy: $(SAM_DONE) ## Build, and deploy to the AWS account that is signed in; ENV=prod for the real stack
-	@$(TOOLS)/sam/bin/python -c 'import boto3; boto3.client("sts").get_caller_identity()' >/dev/null 2>&1 || \
-	  { echo "No AWS account is signed in, or no region is set: sign in (aws sso login, or AWS_PROFILE), set AWS_REGION, then repeat make deploy."; exit 1; }
-	$(TOOLS)/sam/bin/sam build --config-env $(ENV)
-	@guided=; $(TOOLS)/sam/bin/sam list stack-outputs --config-env $(ENV) >/dev/null 2>&1 || { guided=--guided; \
-	  echo "There is no such stack yet: answer the questions below. Enter takes what is in brackets; README says where the values are found."; }; \
-	$(TOOLS)/sam/bin/sam deploy --config-env $(ENV) $$guided
-
-# sam build calls this once per function; the name of the resource is that of its folder.
-.PHONY: build-%Function
-build-%Function:
-	CGO_ENABLED=0 GOOS=linux GOARCH=$(or $(GOARCH),arm64) go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags "-s -w" -o $(ARTIFACTS_DIR)/bootstrap ./functions/$$(echo $* | tr A-Z a-z)
+serve: ## Serve the console on this machine; DEMO=1 simulates both vendors
+	@go run ./internal/local serve $(if $(DEMO),-demo) $(SERVE_FLAGS)
 
 .PHONY: tools
 tools: $(ENGINE_DONE) $(SAM_DONE) $(CFN_DONE) $(NODE_DONE) ## Install what the tests run besides Go, into .tools

@@ -40,7 +40,7 @@ func TestVariablesAreThoseThatAFunctionReads(t *testing.T) {
 	tests := map[string][]string{
 		"plan": {all, hubspot, gainsight, "SECRET"}, "extract": {all, hubspot, "SECRET"},
 		"transform": {all, gainsight, "SECRET"}, "upsert": {all, gainsight, "SECRET"},
-		"finish": {all, limits}, "notify": {all, "MAIL_FROM MAIL_TO"}, "sweep": {all, limits, "CHAIN_MACHINE"},
+		"finish": {all, limits}, "notify": {all, "MAIL_FROM MAIL_TO PUBLIC_URL"}, "sweep": {all, limits, "CHAIN_MACHINE"},
 		"oauthcallback": {all, hubspot, gainsight, "SECRET"},
 	}
 	for function, groups := range tests {

@@ -22,8 +22,8 @@ type Settings struct {
 	ConnectionName string
 	// PublicURL is the origin of the console, for links in messages; "" = no links.
 	PublicURL string
-	Limits         Limits
-	Webhook        Webhook
+	Limits    Limits
+	Webhook   Webhook
 }
 
 // Webhook is how HubSpot's webhooks reach the connector.
@@ -63,12 +63,27 @@ type Limits struct {
 	GainsightUsers, GainsightUsersDay budget.Window
 }
 
-// ReadSettings reads the settings of both vendors. Problems are in env.Err.
+// ReadSettings reads the settings of both vendors, all of which are required that
+// have no default. Problems are in env.Err.
 func ReadSettings(env *serve.Env) Settings {
+	s := ReadServed(env)
+	if s.Gainsight == (gainsight.Config{}) {
+		env.Missing("GAINSIGHT_URL")
+		env.Missing(credentials)
+	}
+	return s
+}
+
+// credentials names the variables of which one or two are required.
+const credentials = "GAINSIGHT_ACCESS_KEY (or GAINSIGHT_CLIENT_ID and GAINSIGHT_CLIENT_SECRET)"
+
+// ReadServed is ReadSettings for a process with a console, where Gainsight may be
+// set up: its settings may all be missing.
+func ReadServed(env *serve.Env) Settings {
 	s := Settings{
 		HubSpot: readHubSpot(env, env.Optional("REDIRECT_URL", "http://localhost:8976/oauth/callback")),
 		Gainsight: gainsight.Config{
-			URL:          origin(env, "GAINSIGHT_URL", env.String("GAINSIGHT_URL")),
+			URL:          origin(env, "GAINSIGHT_URL", env.Optional("GAINSIGHT_URL", "")),
 			AccessKey:    secret.Text(env.Optional("GAINSIGHT_ACCESS_KEY", "")),
 			ClientID:     env.Optional("GAINSIGHT_CLIENT_ID", ""),
 			ClientSecret: secret.Text(env.Optional("GAINSIGHT_CLIENT_SECRET", "")),
@@ -82,8 +97,13 @@ func ReadSettings(env *serve.Env) Settings {
 	s.Webhook.read(env, "")
 	s.Limits.GainsightUsers = window(env, "GAINSIGHT_USER_LIMIT", true)
 	s.Limits.GainsightUsersDay = window(env, "GAINSIGHT_USER_DAY_LIMIT", true)
-	if g := s.Gainsight; g.AccessKey == "" && (g.ClientID == "" || g.ClientSecret == "") {
-		env.Missing("GAINSIGHT_ACCESS_KEY (or GAINSIGHT_CLIENT_ID and GAINSIGHT_CLIENT_SECRET)")
+	if g := s.Gainsight; g != (gainsight.Config{}) {
+		if g.URL == "" {
+			env.Missing("GAINSIGHT_URL")
+		}
+		if g.AccessKey == "" && (g.ClientID == "" || g.ClientSecret == "") {
+			env.Missing(credentials)
+		}
 	}
 	return s
 }

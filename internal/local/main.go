@@ -21,6 +21,7 @@ import (
 const usage = `The HubSpot → Gainsight connector on one machine.
 
   demo     simulate both vendors, sync, edit some records, sync again
+  serve    the console and the API, schedules and webhooks; -demo simulates both vendors
   sync     sync real accounts (or other endpoints): -chain NAME or -job NAME
   doctor   ask both vendors how they speak, and keep it for sync
   find ID  tell what became of a HubSpot record
@@ -73,6 +74,8 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	switch name {
 	case "demo":
 		return demo(ctx, args, out)
+	case "serve":
+		return serveCommand(ctx, args, out)
 	case "sync":
 		return sync(ctx, args, out)
 	case "doctor":
@@ -87,7 +90,7 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 		_, err := io.WriteString(out, usage)
 		return err
 	}
-	return fault.New(fault.Invalid, "There is no command %q: use demo, sync, doctor, find, export, apply or help.", name)
+	return fault.New(fault.Invalid, "There is no command %q: use demo, serve, sync, doctor, find, export, apply or help.", name)
 }
 
 // say prints. A screen that is gone needs no words, so there is no error.

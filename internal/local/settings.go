@@ -14,6 +14,7 @@ var names = []string{ //nolint:gochecknoglobals // a constant
 	"GAINSIGHT_URL", "GAINSIGHT_ACCESS_KEY", "GAINSIGHT_CLIENT_ID", "GAINSIGHT_CLIENT_SECRET",
 	"CONNECTION_NAME", "REDIRECT_URL",
 	"HUBSPOT_LIMIT", "HUBSPOT_SEARCH_LIMIT", "GAINSIGHT_LIMIT", "GAINSIGHT_DAY_LIMIT",
+	"WEBHOOK_URL", "WEBHOOK_WINDOW", "HUBSPOT_APP_ID", "PUBLIC_URL",
 	"GAINSIGHT_USER_LIMIT", "GAINSIGHT_USER_DAY_LIMIT",
 }
 
@@ -23,6 +24,11 @@ func flagName(setting string) string { return strings.ToLower(strings.ReplaceAll
 // settings adds a flag for each setting, and returns what reads them once the
 // flags are parsed: a flag wins over the environment.
 func settings(set flagSet) func() (connector.Settings, error) {
+	return settingsBy(set, connector.ReadSettings)
+}
+
+// settingsBy is settings with what reads them.
+func settingsBy(set flagSet, readAll func(*serve.Env) connector.Settings) func() (connector.Settings, error) {
 	given := map[string]*string{}
 	for _, name := range names {
 		given[name] = set.String(flagName(name), "", "instead of the environment's "+name)
@@ -35,7 +41,7 @@ func settings(set flagSet) func() (connector.Settings, error) {
 			}
 			return serve.Lookup(name)
 		}
-		s := connector.ReadSettings(env)
+		s := readAll(env)
 		env.Known("HUBSPOT_", "GAINSIGHT_")
 		return s, env.Err()
 	}

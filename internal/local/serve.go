@@ -1,0 +1,284 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"hubspotconnector/internal/admin"
+	"hubspotconnector/internal/connector"
+	"hubspotconnector/internal/console"
+	"hubspotconnector/internal/fault"
+	"hubspotconnector/internal/inprocess"
+	"hubspotconnector/internal/schedule"
+	"hubspotconnector/internal/schedule/localscheduler"
+	"hubspotconnector/internal/secret"
+	"hubspotconnector/internal/signin"
+)
+
+const serveExplains = `serve starts the console and the API on this machine, follows the schedules, and
+takes HubSpot's webhooks on WEBHOOK_URL. It listens where REDIRECT_URL leads, which
+is registered in the HubSpot app. Gainsight's tenant may be entered on the page
+Settings. With -demo both vendors are simulated, in real time.
+`
+
+// serveCommand serves until it is stopped.
+func serveCommand(ctx context.Context, args []string, out io.Writer) error {
+	set := flags("serve", serveExplains, out)
+	dir := set.String("data", "", "data folder (default "+dataDir()+", of the demo a new temporary one)")
+	simulate := set.Bool("demo", false, "simulate both vendors")
+	quiet := set.Bool("no-browser", false, "do not open the console in the browser")
+	read := settingsBy(set, connector.ReadServed)
+	if _, err := set.parse(args, 0); err != nil {
+		return err
+	}
+	var (
+		s   connector.Settings
+		v   vendors
+		sim *simulation
+		err error
+	)
+	if *simulate {
+		if sim, err = newSimulation(); err != nil {
+			return err
+		}
+		defer sim.close()
+		s, v = sim.settings, sim.vendors
+		if *dir == "" {
+			if *dir, err = os.MkdirTemp("", "hubspot-gainsight-serve-"); err != nil {
+				return fault.Wrap(err, fault.Invalid, "No temporary folder can be made. Choose one with -data.")
+			}
+			defer func() { _ = os.RemoveAll(*dir) }() // the simulated accounts are gone, too
+		}
+	} else if s, err = read(); err != nil {
+		return err
+	}
+	*dir = cmp.Or(*dir, dataDir())
+	return serveFolder(ctx, *dir, s, v, sim, !*quiet, out)
+}
+
+// serveFolder serves what lies in a data folder. sim may be nil.
+func serveFolder(ctx context.Context, dir string, s connector.Settings, v vendors, sim *simulation, browse bool, out io.Writer) error {
+	back, err := url.Parse(s.HubSpot.RedirectURL)
+	if err != nil || !onThisMachine(back) {
+		return fault.New(fault.Invalid, "serve needs a REDIRECT_URL on this machine, such as http://localhost:8976/oauth/callback, as registered in the HubSpot app.")
+	}
+	s.PublicURL = cmp.Or(s.PublicURL, "http://"+back.Host)
+	var listen net.ListenConfig
+	listener, err := listen.Listen(ctx, "tcp", loopback(back))
+	if err != nil {
+		return fault.Wrap(err, fault.Invalid, "This machine cannot listen on %s, where REDIRECT_URL leads. End the program that uses the port, or choose another REDIRECT_URL and register it in the HubSpot app.", loopback(back))
+	}
+	defer func() { _ = listener.Close() }()
+	sys, closeAll, err := open(dir, s, v)
+	if err != nil {
+		return err
+	}
+	defer closeAll()
+	key, err := sessionKey(dir)
+	if err != nil {
+		return err
+	}
+	log, file, err := logger(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	svc := &admin.Service{Connector: sys.Connector, Machines: sys.Machines, NewID: newIDs(v.now), Now: v.now, Sleep: v.sleep}
+	door, link := signin.NewLink(signin.Config{
+		PublicURL: "http://" + back.Host, Now: v.now,
+		SessionKey: func(context.Context) (secret.Text, error) { return key, nil },
+	})
+	if err := greet(ctx, svc, link, sim, out); err != nil {
+		return err
+	}
+	if browse {
+		openBrowser(ctx, link)
+	}
+	defer say(out, "Stopped. Runs that were going on are offered for resume when the console is started again.\n")
+	return serveUntil(ctx, listener, handler(svc, door, s, sim, log), sys, v, log)
+}
+
+// onThisMachine reports whether a URL is plain http to this machine.
+func onThisMachine(u *url.URL) bool {
+	ip := net.ParseIP(u.Hostname())
+	return u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
+}
+
+// sessionKey is what sessions are sealed with, so that they outlive the process.
+func sessionKey(dir string) (secret.Text, error) {
+	file := filepath.Join(dir, "session-key")
+	key, err := os.ReadFile(file) //nolint:gosec // in the folder that the operator named
+	if errors.Is(err, fs.ErrNotExist) {
+		key = []byte(rand.Text() + rand.Text())
+		err = os.WriteFile(file, key, 0o600) //nolint:gosec // likewise
+	}
+	if err == nil && len(key) < 32 { // written half
+		err = os.Remove(file)
+		if err == nil {
+			return sessionKey(dir)
+		}
+	}
+	return secret.Text(key), fault.Wrap(err, fault.Invalid, "The file %s cannot be used. Allow it, or remove it: then everybody signs in again.", file)
+}
+
+// greet says where the console is, and what waits there.
+func greet(ctx context.Context, svc *admin.Service, link string, sim *simulation, out io.Writer) error {
+	_, cut, err := svc.Active(ctx)
+	if err != nil {
+		return err
+	}
+	say(out, "Open the console. This link works once:\n  %s\n", link)
+	if sim != nil {
+		say(out, "HubSpot and Gainsight are simulated. What arrived in Gainsight, and changes to make in HubSpot:\n  %s%s\n", svcOrigin(link), demoPath)
+	}
+	if len(cut) > 0 {
+		say(out, "%s cut off. Go on with them on the page Activity.\n", count(len(cut), "execution"))
+	}
+	say(out, "Ctrl-C ends it.\n")
+	return nil
+}
+
+func svcOrigin(link string) string {
+	origin, _, _ := strings.Cut(link, "/?")
+	return origin
+}
+
+// handler is everything that is served: the console and the API for those who are
+// signed in, and HubSpot's webhooks, which are signed.
+func handler(svc *admin.Service, door *signin.Door, s connector.Settings, sim *simulation, log *slog.Logger) http.Handler {
+	pages := http.NewServeMux()
+	pages.Handle("/", console.New(console.Options{Admin: svc, Log: log, Now: svc.Now}))
+	for _, path := range []string{"/signin", "/signin/", "/signout"} {
+		pages.Handle(path, door.Handler())
+	}
+	if sim != nil {
+		pages.Handle(demoPath, door.Require(signin.Admin, sim))
+	}
+	all := http.NewServeMux()
+	all.Handle("/", door.CrossOriginProtection(door.Identify(pages)))
+	if u, err := url.Parse(s.Webhook.URL); err == nil && s.Webhook.URL != "" {
+		all.Handle("POST "+cmp.Or(u.Path, "/"), svc.Connector.Webhook)
+	}
+	return all
+}
+
+// How often the stored schedules are looked at, and how long requests may go on
+// once the process is to end.
+const (
+	repairEvery = 5 * time.Second
+	endWithin   = 5 * time.Second
+)
+
+// serveUntil serves and starts what is due until the context ends.
+func serveUntil(ctx context.Context, l net.Listener, h http.Handler, sys *inprocess.System, v vendors, log *slog.Logger) error {
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
+	timers := &localscheduler.Scheduler{Table: sys.Delta.Table, Start: sys.Machines.Start, Log: log, Now: v.now, Sleep: v.sleep}
+	keeper := &schedule.Keeper{Store: sys.Schedules, Scheduler: timers, Now: v.now, Counts: func(ctx context.Context, o schedule.Owner) (bool, error) { return counts(ctx, sys, o) }}
+	if _, err := keeper.Repair(ctx); err != nil {
+		log.ErrorContext(ctx, "schedules not repaired", "error", err.Error())
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return fault.Wrap(err, fault.Internal, "The console can no longer be reached. Start it again.")
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), endWithin)
+		defer cancel()
+		if server.Shutdown(end) != nil {
+			_ = server.Close() // requests that did not end in time
+		}
+		return nil
+	})
+	group.Go(func() error { return ended(ctx, timers.Run(ctx)) })
+	group.Go(func() error {
+		ticker := time.NewTicker(repairEvery)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-ticker.C:
+				if _, err := keeper.Repair(ctx); err != nil && ctx.Err() == nil {
+					log.ErrorContext(ctx, "schedules not repaired", "error", err.Error())
+				}
+			}
+		}
+	})
+	return group.Wait()
+}
+
+// ended is nil for what ended because the process is to end.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// counts reports whether the schedule of a job or chain is followed: not one of
+// what is gone or of a connection that cannot be used, and not a job's own beside
+// that of its chain.
+func counts(ctx context.Context, sys *inprocess.System, o schedule.Owner) (bool, error) {
+	jobs := []string{o.ID}
+	if o.What == schedule.Chain {
+		c, err := sys.Chains.Get(ctx, o.ID)
+		if err != nil {
+			return false, missing(err)
+		}
+		jobs = c.Jobs
+	}
+	for _, id := range jobs {
+		j, err := sys.Jobs.Get(ctx, id)
+		if err != nil {
+			return false, missing(err)
+		}
+		if err := sys.Connections.Usable(ctx, j.Connection); err != nil {
+			if fault.Is(err, fault.Reauthorize) {
+				return false, nil
+			}
+			return false, missing(err)
+		}
+	}
+	if o.What == schedule.Chain {
+		return true, nil
+	}
+	all, err := sys.Chains.List(ctx)
+	if err != nil {
+		return false, err
+	}
+	var with []string
+	for _, c := range all {
+		if slices.Contains(c.Jobs, o.ID) {
+			with = append(with, c.ID)
+		}
+	}
+	ok, _, err := sys.Schedules.Honoured(ctx, with)
+	return ok, err
+}
+
+// missing is nil for what is not there any more.
+func missing(err error) error {
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
+}
