@@ -53,11 +53,14 @@ func allOf(cfg mapping.Config, schema record.Schema) columns {
 
 func (cols columns) find(name string) (column, bool) {
 	i := slices.IndexFunc(cols, func(c column) bool { return c.Name == name })
-	if i < 0 {
+	if i < 0 || name == "" {
 		return column{}, false
 	}
 	return cols[i], true
 }
+
+// none is a choice of no field, for a control that has another first choice.
+const none = " "
 
 // choose is a control that chooses one of the fields. Its label is for screen
 // readers, since it stands in a row.
@@ -72,9 +75,11 @@ func (cols columns) choices(chosen string) []choice {
 		all = append(all, choice{"", "Choose a field"})
 	}
 	for _, c := range cols {
-		all = append(all, choice{c.Name, c.Label})
+		if c.Name != "" { // a computed field that has no name yet
+			all = append(all, choice{c.Name, c.Label})
+		}
 	}
-	if _, ok := cols.find(chosen); chosen != "" && !ok {
+	if _, ok := cols.find(chosen); chosen != "" && chosen != none && !ok {
 		all = append(all, choice{chosen, chosen + " (not in the dataset)"})
 	}
 	return all

@@ -106,7 +106,7 @@ func (t targetFields) choices(chosen string, fits func(record.Field) bool) []cho
 	if chosen == "" {
 		all = append(all, choice{"", "Choose a field"})
 	}
-	found := chosen == ""
+	found := chosen == "" || chosen == none
 	for _, f := range t.Fields {
 		if fits(f) {
 			all = append(all, choice{f.Name, t.shown(f.Name)})
@@ -241,8 +241,7 @@ func objectName(objects []gainsight.Object, name string) string {
 func (form *destinationForm) direct(cfg mapping.Config, cols columns, fields targetFields, wrong map[string]string) {
 	typed := len(cfg.Direct)*(len(cols)+len(fields.Fields)) > maxOptions
 	if typed {
-		form.Sources, form.Targets = cols.choices(" "), fields.choices(" ", writable)
-		form.Sources, form.Targets = form.Sources[:len(form.Sources)-1], form.Targets[:len(form.Targets)-1]
+		form.Sources, form.Targets = cols.choices(none), fields.choices(none, writable)
 	}
 	for i, d := range cfg.Direct {
 		at := order("direct", i, len(cfg.Direct), fmt.Sprintf("mapping %d", i+1))

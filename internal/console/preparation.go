@@ -168,9 +168,9 @@ func (form *preparationForm) properties(search string, cfg mapping.Config, schem
 
 func formulaFormOf(at Row, one mapping.Formula, wrong map[string]string) formulaForm {
 	return formulaForm{
-		Row: at,
-		Name:    control{Path: at.Path + ".name", Label: "Name of the formula field", Kind: "text", Value: one.Name, Wrong: wrong[fieldID(at.Path+".name")]},
-		Type:    typeControl(at.Path+".type", one.Type, wrong),
+		Row:  at,
+		Name: control{Path: at.Path + ".name", Label: "Name of the formula field", Kind: "text", Value: one.Name, Wrong: wrong[fieldID(at.Path+".name")]},
+		Type: typeControl(at.Path+".type", one.Type, wrong),
 		Expression: control{
 			Path: at.Path + ".expression", Label: "Expression", Kind: "area", Value: one.Expression, Hold: `upper(left(name, 3)) + "-" + text(id)`,
 			Wrong: wrong[fieldID(at.Path+".expression")],
@@ -205,8 +205,7 @@ func (cols columns) caseForm(at Row, one mapping.Case, wrong map[string]string) 
 // valueControls enter a text or choose a field.
 func (cols columns) valueControls(path, label string, v mapping.Value, wrong map[string]string) (from, text control) {
 	from = control{Path: path + ".field", Label: label, Kind: "select", Value: v.Field, Wrong: wrong[fieldID(path+".field")]}
-	from.Choices = append([]choice{{asText, "This value"}}, cols.choices(cmp.Or(v.Field, " "))...)
-	from.Choices = slices.DeleteFunc(from.Choices, func(c choice) bool { return strings.HasPrefix(c.Value, " ") })
+	from.Choices = append([]choice{{asText, "This value"}}, cols.choices(cmp.Or(v.Field, none))...)
 	text = control{Path: path + ".text", Label: label + ", the value", Kind: "text", Bare: true, Hold: "Empty: null", Wrong: cmp.Or(wrong[fieldID(path+".text")], wrong[fieldID(path)])}
 	if v.Text != nil {
 		text.Value = *v.Text

@@ -14,14 +14,16 @@ export async function fetchMain(address, options = {}) {
 // control of the same id, or goes to focus if it is given.
 export function swap(answer, focus) {
   const had = document.activeElement?.id;
+  const open = [...main().querySelectorAll("details[id][open]")].map((d) => d.id);
   main().replaceChildren(...answer.root.childNodes);
   if (answer.url && new URL(answer.url).pathname !== location.pathname) {
     history.pushState({ swapped: true }, "", answer.url);
     scrollTo(0, 0);
   }
   if (answer.title) document.title = decodeURIComponent(answer.title);
+  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
   document.dispatchEvent(new Event("console:swapped"));
-  const target = focus?.() ?? (had && document.getElementById(had)) ?? document.getElementById("problems");
+  const target = focus?.() ?? (had ? document.getElementById(had) : null) ?? document.getElementById("problems");
   target?.focus({ preventScroll: target.id !== "problems" });
 }
 
