@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	_ "time/tzdata" // zones are the same on every host, also where none are installed
 
@@ -197,10 +198,20 @@ func (s Schedule) checkUnused(add func(field, format string, args ...any), days 
 	}
 }
 
+// zones keeps what was loaded: loading reads a file. :: name → *time.Location
+var zones sync.Map
+
 // zone loads a time zone by its IANA name; the host's own zone is none.
 func zone(name string) (*time.Location, error) {
 	if name == "" || name == "Local" {
 		return nil, fmt.Errorf("zone %q has no place", name)
 	}
-	return time.LoadLocation(name)
+	if loc, ok := zones.Load(name); ok {
+		return loc.(*time.Location), nil //nolint:forcetypeassert // nothing else is kept
+	}
+	loc, err := time.LoadLocation(name)
+	if err == nil {
+		zones.Store(name, loc)
+	}
+	return loc, err
 }

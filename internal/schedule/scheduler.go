@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -33,8 +34,11 @@ const Cause = "schedule"
 // Input is what a due schedule starts the chain machine with. due is a time in
 // the form of RFC 3339, or what a scheduler replaces by one.
 func Input(o Owner, due string) json.RawMessage {
-	doc, _ := json.Marshal(map[string]string{o.What: o.ID, "cause": Cause, "due": due}) // text only: never fails
-	return doc
+	var doc bytes.Buffer
+	enc := json.NewEncoder(&doc)
+	enc.SetEscapeHTML(false)                                                    // what is replaced has to be found
+	_ = enc.Encode(map[string]string{o.What: o.ID, "cause": Cause, "due": due}) // text only: never fails
+	return bytes.TrimSpace(doc.Bytes())
 }
 
 // ExecutionName names the execution that an occurrence starts, so that it starts

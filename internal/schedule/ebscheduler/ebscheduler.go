@@ -83,9 +83,8 @@ func (s *Scheduler) wanted(o schedule.Owner, sch schedule.Schedule) (*scheduler.
 	if err != nil {
 		return nil, fmt.Errorf("schedule of %s %s: %w", o.What, o.ID, err)
 	}
-	input := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">").Replace(string(schedule.Input(o, due)))
 	target := &types.Target{
-		Arn: &s.o.Machine, RoleArn: &s.o.Role, Input: &input,
+		Arn: &s.o.Machine, RoleArn: &s.o.Role, Input: aws.String(string(schedule.Input(o, due))),
 		RetryPolicy: &types.RetryPolicy{MaximumEventAgeInSeconds: aws.Int32(int32(patience / time.Second)), MaximumRetryAttempts: aws.Int32(tries)},
 	}
 	if s.o.DeadLetters != "" {
@@ -227,6 +226,8 @@ func wrap(err error) error {
 	switch codeOf(err) {
 	case "ConflictException":
 		return fault.Wrap(err, fault.Transient, "EventBridge Scheduler is changing this schedule already. It is tried again.")
+	case "ValidationException":
+		return fault.Wrap(err, fault.Invalid, "EventBridge Scheduler does not take the schedule. Its time zone may be too new for it: choose another place of that zone.")
 	case "ServiceQuotaExceededException":
 		return fault.Wrap(err, fault.Invalid, "This AWS account may have no more schedules in EventBridge Scheduler. Raise its quota, or delete some.")
 	}

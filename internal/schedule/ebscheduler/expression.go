@@ -38,8 +38,7 @@ func timingOf(s schedule.Schedule, now time.Time) (timing, error) {
 		if err != nil {
 			return t, fmt.Errorf("end date: %w", err)
 		}
-		// A minute more: an occurrence that the clocks moved to midnight counts.
-		end := last.AddDate(0, 0, 1).Add(time.Minute).UTC()
+		end := last.AddDate(0, 0, 1).UTC()
 		t.end = &end
 	}
 	if s.Kind == schedule.Hourly || s.Kind == schedule.Minutes {
@@ -62,6 +61,9 @@ func timingOf(s schedule.Schedule, now time.Time) (timing, error) {
 		if first = first.UTC(); first.After(now) {
 			t.start = &first
 		}
+	}
+	if t.end != nil { // an occurrence that the clocks moved to midnight counts
+		*t.end = t.end.Add(time.Minute)
 	}
 	t.expression, err = cron(s, loc, now)
 	return t, err
