@@ -53,7 +53,7 @@ func serveCommand(ctx context.Context, args []string, out io.Writer) error {
 		err error
 	)
 	if *simulate {
-		if sim, err = newSimulation(); err != nil {
+		if sim, err = newSimulation(cmp.Or(set.Lookup(flagName("REDIRECT_URL")).Value.String(), os.Getenv("REDIRECT_URL"), demoRedirect)); err != nil {
 			return err
 		}
 		defer sim.close()
@@ -75,7 +75,7 @@ func serveCommand(ctx context.Context, args []string, out io.Writer) error {
 func serveFolder(ctx context.Context, dir string, s connector.Settings, v vendors, sim *simulation, browse bool, out io.Writer) error {
 	back, err := url.Parse(s.HubSpot.RedirectURL)
 	if err != nil || !onThisMachine(back) {
-		return fault.New(fault.Invalid, "serve needs a REDIRECT_URL on this machine, such as http://localhost:8976/oauth/callback, as registered in the HubSpot app.")
+		return errNotHere
 	}
 	s.PublicURL = cmp.Or(s.PublicURL, "http://"+back.Host)
 	var listen net.ListenConfig
@@ -112,6 +112,8 @@ func serveFolder(ctx context.Context, dir string, s connector.Settings, v vendor
 	defer say(out, "Stopped. Runs that were going on are offered for resume when the console is started again.\n")
 	return serveUntil(ctx, listener, handler(svc, door, s, sim, log), sys, v, log)
 }
+
+var errNotHere = fault.New(fault.Invalid, "serve needs a REDIRECT_URL on this machine, such as http://localhost:8976/oauth/callback, as registered in the HubSpot app.")
 
 // onThisMachine reports whether a URL is plain http to this machine.
 func onThisMachine(u *url.URL) bool {

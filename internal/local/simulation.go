@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,19 +44,22 @@ const (
 )
 
 const (
-	serveOrigin  = "http://localhost:8976"
 	webhookPath  = "/hubspot/webhook"
 	demoPath     = "/demo"
 	webhookAppID = 4242
 )
 
-// newSimulation starts both vendors.
-func newSimulation() (*simulation, error) {
+// newSimulation starts both vendors. HubSpot leads back to redirect.
+func newSimulation(redirect string) (*simulation, error) {
+	back, err := url.Parse(redirect)
+	if err != nil || !onThisMachine(back) {
+		return nil, errNotHere
+	}
 	sim := &simulation{
 		source: hubspotsim.New(hubspotsim.Options{Seed: 1, Latency: 100 * time.Millisecond, AssociationTouches: true, IndexLag: hubspotsim.Lag(1, time.Second, 3*time.Second)}),
 		target: gainsightsim.New(gainsightsim.Options{Seed: 1, Latency: 150 * time.Millisecond, AccessKey: demoKey}),
 	}
-	sim.source.AddApp(demoClient, demoSecret, []string{demoRedirect})
+	sim.source.AddApp(demoClient, demoSecret, []string{redirect})
 	sim.portal = sim.source.AddPortal(demoPortal, "customer.example")
 	sim.source.AddPortal(demoPortal+1, "another-customer.example")
 	hubspotsim.Seed(sim.portal, hubspotsim.DemoOptions{Owners: simulatedOwners, Companies: simulatedCompanies, Contacts: simulatedContacts})
@@ -82,15 +86,15 @@ func newSimulation() (*simulation, error) {
 	origin := "http://" + l.Addr().String()
 	sim.settings = connector.Settings{
 		HubSpot: hubspot.Config{
-			ClientID: demoClient, ClientSecret: secret.Text(demoSecret), RedirectURL: demoRedirect, APIURL: origin, AppURL: origin, Version: "2026-09",
+			ClientID: demoClient, ClientSecret: secret.Text(demoSecret), RedirectURL: redirect, APIURL: origin, AppURL: origin, Version: "2026-09",
 		},
 		Gainsight:      gainsight.Config{URL: "https://demo.gainsightcloud.example", AccessKey: secret.Text(demoKey)},
 		ConnectionName: "HubSpot",
-		Webhook:        connector.Webhook{URL: serveOrigin + webhookPath, AppID: webhookAppID, Window: 10 * time.Second},
+		Webhook:        connector.Webhook{URL: "http://" + back.Host + webhookPath, AppID: webhookAppID, Window: 10 * time.Second},
 	}
 	sim.vendors = vendors{gainsight: &http.Client{Transport: sim.target.Transport()}}
 	sim.stop = sim.source.StartWebhooks(context.Background(), hubspotsim.Webhooks{
-		URL: serveOrigin + webhookPath, Secret: demoSecret, AppID: webhookAppID, Client: http.DefaultClient, Gather: time.Second, Spread: 10 * time.Minute,
+		URL: "http://" + back.Host + webhookPath, Secret: demoSecret, AppID: webhookAppID, Client: http.DefaultClient, Gather: time.Second, Spread: 10 * time.Minute,
 	})
 	return sim, nil
 }
