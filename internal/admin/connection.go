@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"hubspotconnector/internal/budget"
 	"hubspotconnector/internal/catalog"
 	"hubspotconnector/internal/chain"
 	"hubspotconnector/internal/connection"
@@ -37,6 +38,7 @@ func line(name, good string, err error) TestLine {
 // of each object, what is left of the limits. An error is ours; what HubSpot does
 // not accept is a line.
 func (s *Service) TestConnection(ctx context.Context, id string) ([]TestLine, error) {
+	ctx = budget.Urgent(ctx)
 	c, err := s.Connector.Connections.Get(ctx, id)
 	if err != nil {
 		return nil, err
@@ -141,6 +143,7 @@ func span(d time.Duration) string {
 // TestGainsight tests the destination. If it answers, connections that were
 // authorized before it was set up get their out-of-the-box jobs.
 func (s *Service) TestGainsight(ctx context.Context) ([]TestLine, error) {
+	ctx = budget.Urgent(ctx)
 	err := s.Connector.Gainsight.Test(ctx)
 	lines := []TestLine{line("Tenant", "Gainsight accepts the credentials, and its data can be read.", err)}
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"hubspotconnector/internal/budget"
 	"hubspotconnector/internal/catalog"
 	"hubspotconnector/internal/delta"
 	"hubspotconnector/internal/fault"
@@ -35,6 +36,7 @@ type Found struct {
 // record in HubSpot, by e-mail address, or by the name that the record or its row
 // has. Nothing found is an empty list.
 func (s *Service) Find(ctx context.Context, query string) ([]Found, error) {
+	ctx = budget.Urgent(ctx)
 	query = strings.TrimSpace(query)
 	if query == "" || len(query) > 1000 {
 		return nil, nil

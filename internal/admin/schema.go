@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"hubspotconnector/internal/budget"
 	"hubspotconnector/internal/catalog"
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/gainsight"
@@ -74,6 +75,7 @@ func (o target) Schema(ctx context.Context, object string) (record.Schema, error
 // SourceSchema returns the fields of a source object (catalog name or type id),
 // archived ones left out. It may be 5 minutes old.
 func (s *Service) SourceSchema(ctx context.Context, connection, object string) (record.Schema, error) {
+	ctx = budget.Urgent(ctx)
 	known, ok := catalog.Find(object)
 	if !ok {
 		return record.Schema{}, fault.New(fault.NotFound, "HubSpot has no object %.100q.", object)
@@ -86,6 +88,7 @@ func (s *Service) SourceSchema(ctx context.Context, connection, object string) (
 // TargetSchema returns the fields of a target object; those of company_person hold
 // the person's too, as "Person::…". It may be 5 minutes old.
 func (s *Service) TargetSchema(ctx context.Context, object string) (record.Schema, error) {
+	ctx = budget.Urgent(ctx)
 	schema, err := target{s}.Schema(ctx, object)
 	if err != nil || object != "company_person" {
 		return schema, err
@@ -103,6 +106,7 @@ var standard = map[string]string{"company": "Company", "company_person": "Person
 // TargetObjects returns the objects that jobs can write: the standard ones, then
 // custom objects by label. It may be 5 minutes old.
 func (s *Service) TargetObjects(ctx context.Context) ([]gainsight.Object, error) {
+	ctx = budget.Urgent(ctx)
 	all, err := s.objects.get(s.now(), "", func() ([]gainsight.Object, error) { return s.Connector.Gainsight.Objects(ctx) })
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"hubspotconnector/internal/budget"
 	"hubspotconnector/internal/catalog"
 	"hubspotconnector/internal/connector"
 	"hubspotconnector/internal/fault"
@@ -36,6 +37,7 @@ func (s *Service) planner() *plan.Planner {
 // Check returns all that is wrong with a job as it is being edited; nil = it can
 // be saved.
 func (s *Service) Check(ctx context.Context, j job.Job) (mapping.Problems, error) {
+	ctx = budget.Urgent(ctx)
 	var all mapping.Problems
 	if _, err := job.CleanName("job", j.Name); err != nil {
 		all = append(all, mapping.Problem{Path: "name", Message: fault.MessageOf(err)})
@@ -78,6 +80,7 @@ type SampleRow struct {
 // case fields. A part of the job that is wrong is mapping.Problems. The destination
 // does not count.
 func (s *Service) Sample(ctx context.Context, j job.Job) (Sample, error) {
+	ctx = budget.Urgent(ctx)
 	object, ok := catalog.Find(j.Mapping.Source)
 	if !ok {
 		return Sample{}, fault.New(fault.Invalid, "Choose the source object first.")
@@ -140,6 +143,7 @@ type PreviewRow struct {
 // the next run would read (at most 20,000). It reads from both vendors and writes
 // nothing anywhere. What is wrong with the job's mapping is mapping.Problems.
 func (s *Service) Preview(ctx context.Context, j job.Job, all bool) (Preview, error) {
+	ctx = budget.Urgent(ctx)
 	in, most := run.Input{Mode: run.ModeFull}, previewSample
 	if all {
 		in.Mode, most = run.ModeChanges, previewAll
@@ -184,7 +188,7 @@ func (s *Service) needs(calls, userCalls int) time.Duration {
 		if b == nil || n == 0 {
 			continue
 		}
-		for _, w := range b.Windows {
+		for _, w := range b.Limits() {
 			longest = max(longest, time.Duration((n-1)/max(1, w.Calls))*w.Per)
 		}
 	}

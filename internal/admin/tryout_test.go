@@ -11,12 +11,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"hubspotconnector/internal/admin"
+	"hubspotconnector/internal/budget"
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/job"
 	"hubspotconnector/internal/mapping"
 	"hubspotconnector/internal/mapping/condition"
 	"hubspotconnector/internal/record"
 	"hubspotconnector/internal/run"
+	"hubspotconnector/internal/setting"
 	"hubspotconnector/internal/table"
 )
 
@@ -347,5 +349,23 @@ func TestTheEffectsOfAKeyCountStoredRecords(t *testing.T) {
 	effects, err := w.KeyEffects(t.Context(), []string{"LastName"})
 	if err != nil || len(effects) != 1 || effects[0].Records != 4 || effects[0].More || effects[0].After.Name != peopleJob {
 		t.Errorf("%+v, %v", effects, err)
+	}
+}
+
+func TestLimitsThatAreSetAreFollowed(t *testing.T) {
+	w := newWorld(t)
+	if _, err := w.sys.Settings.PutLimits(t.Context(), setting.Limits{Gainsight: budget.Window{Calls: 7, Per: 30 * time.Second}}, "ann"); err != nil {
+		t.Fatal(err)
+	}
+	w.later(time.Minute)
+	quotas, err := w.Quotas(t.Context())
+	if err != nil || !slices.ContainsFunc(quotas, func(q admin.Quota) bool {
+		return q.Vendor == "Gainsight" && q.Name == "calls" && q.Calls == 7 && q.Per == 30*time.Second
+	}) {
+		t.Errorf("%+v, %v", quotas, err)
+	}
+	w.companies(400)
+	if r := w.run(admin.Start{Job: companyJob}); r.Status != run.Success || r.Calls["Gainsight"] < 8 {
+		t.Errorf("%s with %v", r.Status, r.Calls)
 	}
 }

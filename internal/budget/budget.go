@@ -12,6 +12,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -48,6 +49,11 @@ type Budget struct {
 	// 0 means 0.04. In a fixed window it is calls; a rolling one is taken as longer
 	// by it instead, which bears with calls that take different times to arrive.
 	Margin float64
+	// Current returns the windows as they are set now and the share of each, 0 to
+	// less than 1, that is left to urgent calls; nil = Windows, and no share. It is
+	// asked once a minute; its errors leave things as they are. The windows may have
+	// other numbers of calls than Windows, and other times.
+	Current func(ctx context.Context) ([]Window, float64, error)
 	// Lease is the number of calls taken from the table at a time; 0 means 1.
 	// Those not used within a second, or a tenth of the shortest window, are given
 	// back.
@@ -57,9 +63,11 @@ type Budget struct {
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 
-	mu    sync.Mutex
-	known *known // what was read or written last; nil = nothing
-	lease *lease // the calls taken last and not settled; nil = none
+	mu      sync.Mutex
+	asked   time.Time // when Current was asked last
+	reserve float64   // the share that is left to urgent calls
+	known   *known    // what was read or written last; nil = nothing
+	lease   *lease    // the calls taken last and not settled; nil = none
 }
 
 // known is the item as it was seen last.
@@ -84,6 +92,7 @@ func (l *lease) live(now time.Time) bool { return !now.After(l.until) }
 func (b *Budget) Take(ctx context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.refresh(ctx)
 	if l := b.lease; l != nil && len(l.used) < l.calls && l.live(b.now()) {
 		l.used = append(l.used, b.now())
 		return nil
@@ -112,7 +121,7 @@ func (b *Budget) acquire(ctx context.Context) (*lease, error) {
 	)
 	for {
 		err := b.change(ctx, func(s *state, now time.Time) error {
-			at, free := b.free(s, now)
+			at, free := b.free(s, now, isUrgent(ctx))
 			if free <= 0 {
 				return b.throttled(at, now)
 			}
@@ -186,6 +195,33 @@ func (b *Budget) Lower(ctx context.Context, until time.Time) error {
 	})
 }
 
+// Limits returns the windows as they are set.
+func (b *Budget) Limits() []Window {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.Windows)
+}
+
+// refresh takes over what is set now. The caller holds the lock.
+func (b *Budget) refresh(ctx context.Context) {
+	now := b.now()
+	if b.Current == nil || !b.asked.IsZero() && now.Sub(b.asked) < time.Minute {
+		return
+	}
+	b.asked = now
+	if windows, reserve, err := b.Current(ctx); err == nil && len(windows) > 0 {
+		b.Windows, b.reserve = windows, reserve
+	}
+}
+
+type urgentKey struct{}
+
+// Urgent returns a context whose calls may use the share that is left to them:
+// somebody waits for their answer.
+func Urgent(ctx context.Context) context.Context { return context.WithValue(ctx, urgentKey{}, true) }
+
+func isUrgent(ctx context.Context) bool { return ctx.Value(urgentKey{}) != nil }
+
 // Used is how much of a window is used.
 type Used struct {
 	Window
@@ -198,6 +234,7 @@ type Used struct {
 func (b *Budget) Usage(ctx context.Context) ([]Used, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.refresh(ctx)
 	b.known = nil
 	if err := b.load(ctx); err != nil {
 		return nil, err
@@ -211,7 +248,7 @@ func (b *Budget) Usage(ctx context.Context) ([]Used, error) {
 }
 
 // free returns how many calls may be taken now, and if none, when.
-func (b *Budget) free(s *state, now time.Time) (at time.Time, free int) {
+func (b *Budget) free(s *state, now time.Time, urgent bool) (at time.Time, free int) {
 	at, free = now, math.MaxInt
 	if until := time.UnixMilli(s.Until); until.After(now) {
 		at, free = until, 0
@@ -219,6 +256,9 @@ func (b *Budget) free(s *state, now time.Time) (at time.Time, free int) {
 	shortest := b.shortest()
 	for _, w := range b.Windows {
 		calls, hold := b.plan(w)
+		if !urgent {
+			calls = max(1, calls-int(float64(calls)*b.reserve))
+		}
 		if w == shortest {
 			calls = max(1, calls*s.share(w, now)/100)
 		}

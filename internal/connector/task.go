@@ -13,10 +13,10 @@ import (
 // start, by function. AWS and one machine run the same.
 func (c *Connector) Tasks(log *slog.Logger) map[string]serve.Handler {
 	return map[string]serve.Handler{
-		"plan":      serve.Task(log, c.Plan.Round, "execution", "round"),
-		"extract":   serve.Task(log, c.Extract.Slice, "run"),
-		"transform": serve.Task(log, c.Transform.Part, "run", "part", "pass"),
-		"upsert":    serve.Task(log, c.Upsert.Part, "run", "part", "pass"),
+		"plan":      c.urgent(serve.Task(log, c.Plan.Round, "execution", "round")),
+		"extract":   c.urgent(serve.Task(log, c.Extract.Slice, "run")),
+		"transform": c.urgent(serve.Task(log, c.Transform.Part, "run", "part", "pass")),
+		"upsert":    c.urgent(serve.Task(log, c.Upsert.Part, "run", "part", "pass")),
 		"finish":    serve.Task(log, c.Finish.Close, "scope"),
 		"notify":    serve.Task(log, c.Notify.Round, "execution", "round"),
 		"sweep": serve.Task(log, func(ctx context.Context, _ json.RawMessage) (sweep.Output, error) {
