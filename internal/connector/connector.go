@@ -5,6 +5,7 @@ package connector
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -52,6 +53,11 @@ type Ports struct {
 	Sealer   secret.Sealer
 	Sender   mail.Sender
 	Machines machine.Machines
+	// Scheduler starts what is due; it follows what is stored from then on. nil = the
+	// sweep of another process sees to that.
+	Scheduler schedule.Scheduler
+	// Log tells of schedules that a change did not reach at once; nil = nobody.
+	Log *slog.Logger
 	// Secret returns a secret that the operator stores, by one of the Secret names;
 	// "" if there is none. It may answer from a copy of a few minutes' age unless
 	// fresh is asked for. nil = secrets are those of the Settings.
@@ -84,6 +90,7 @@ type Connector struct {
 	Jobs        *job.Store
 	Chains      *chain.Store
 	Schedules   *schedule.Store
+	Keeper      *schedule.Keeper // nil without a Scheduler
 	People      *person.Store
 	Avatars     *avatar.Store
 	Activity    *activity.Store

@@ -50,6 +50,7 @@ func New(s Settings, p Ports) *Connector {
 	}
 	p.Table = table.Guard(p.Table)
 	c := &Connector{Bucket: p.Bucket}
+	c.follows(&p)
 	leases := &lease.Store{Table: p.Table, Now: p.Now}
 	tokens := &token.Store{Table: p.Table, Sealer: p.Sealer}
 	c.vendors(s, p, tokens, leases)
@@ -60,6 +61,7 @@ func New(s Settings, p Ports) *Connector {
 	c.Marks = &mark.Store{Table: p.Table}
 	c.steps(p)
 	c.Notify.PublicURL = s.PublicURL
+	c.followLimits()
 	c.Webhook = &webhook.Handler{
 		URL: s.Webhook.URL, AppID: s.Webhook.AppID, Window: s.Webhook.Window, Secret: c.HubSpot.Secret,
 		Connections: c.Connections, Jobs: c.Jobs, Marks: c.Marks, Machines: p.Machines, Now: p.Now, Metrics: p.Metrics,
@@ -217,6 +219,9 @@ func (c *Connector) steps(p Ports) {
 		_, err := c.Finish.Close(ctx, finish.Input{Scope: "round", Execution: execution, Round: round})
 		return err
 	}}
+	if c.Keeper != nil {
+		c.Sweep.Repair = func(ctx context.Context) error { _, err := c.Keeper.Repair(ctx); return err }
+	}
 	if p.Metrics != nil {
 		gauges := &gauge.Gauge{
 			Runs: c.Runs, Schedules: c.Schedules, Connections: c.Connections, Budgets: c.Budgets, Metrics: p.Metrics, Now: p.Now,

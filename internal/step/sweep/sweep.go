@@ -1,5 +1,6 @@
 // Package sweep heals what a dead execution left behind: rounds that nobody
-// closed. It closes their runs, which frees their leases, once.
+// closed. It closes their runs, which frees their leases, once. It also makes the
+// scheduler agree with what is stored.
 package sweep
 
 import (
@@ -13,13 +14,15 @@ import (
 	"hubspotconnector/internal/step"
 )
 
-// Sweeper closes what dead executions left open. All fields but the last are
+// Sweeper closes what dead executions left open. All fields but the last two are
 // required.
 type Sweeper struct {
 	Runs     *run.Store
 	Machines machine.Machines
 	// CloseRound closes a round and every run of it that is open, as Failed.
 	CloseRound func(ctx context.Context, execution string, round int) error
+	// Repair makes the scheduler follow the stored schedules; nil = there is none.
+	Repair func(ctx context.Context) error
 	// Measure tells how the deployment stands; nil = nobody wants to know.
 	Measure func(ctx context.Context) error
 }
@@ -46,6 +49,11 @@ func (s *Sweeper) All(ctx context.Context) (Output, error) {
 		}
 		if closed {
 			out.Closed++
+		}
+	}
+	if s.Repair != nil {
+		if err := s.Repair(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("repair schedules: %w", err))
 		}
 	}
 	if s.Measure != nil {

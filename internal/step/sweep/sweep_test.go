@@ -136,3 +136,18 @@ func put(t *testing.T, s *sweep.Sweeper, name, doc string) {
 		t.Fatal(err)
 	}
 }
+
+func TestSweepRepairsSchedulesWhateverElseFails(t *testing.T) {
+	s, closed := newSweeper(t, map[string]machine.Status{"a": machine.Failed, "b": ""}, "a", "b")
+	repaired := 0
+	s.Repair = func(context.Context) error {
+		repaired++
+		return fault.New(fault.Throttled, "Not now.")
+	}
+	measured := 0
+	s.Measure = func(context.Context) error { measured++; return nil }
+	_, err := s.All(t.Context())
+	if repaired != 1 || measured != 1 || len(*closed) != 1 || err == nil || !strings.Contains(err.Error(), "repair schedules: Not now.") {
+		t.Errorf("repaired %d times, measured %d, closed %v, %v", repaired, measured, *closed, err)
+	}
+}
