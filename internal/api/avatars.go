@@ -42,13 +42,14 @@ type AvatarInput struct {
 }
 
 type ownersInput struct {
-	named
-	paging
+	ByID
+	Paging
 	State string `query:"state" enum:"Ambiguous,Unmatched,Associated"`
 }
 
-type ownerPath struct {
-	named
+// OwnerPath is the path of an owner.
+type OwnerPath struct {
+	ByID
 	Owner string `path:"owner" maxLength:"100" doc:"HubSpot's owner id."`
 }
 
@@ -70,13 +71,13 @@ func (a *api) avatars() {
 			return nil, err
 		}
 		all = slices.DeleteFunc(all, func(o admin.Owner) bool { return in.State != "" && string(o.State) != in.State })
-		return page(all, in.paging, func(o admin.Owner) string { return o.ID }, ownerOf)
+		return page(all, in.Paging, func(o admin.Owner) string { return o.ID }, ownerOf)
 	})
 	register(a, operation{
 		id: "putAvatar", method: "PUT", path: "/connections/{id}/avatars/{owner}", tag: of, summary: "Associate an owner with a user", role: signin.Admin,
 		description: "Whatever was associated before. It takes effect at the next run.",
 	}, func(ctx context.Context, in *struct {
-		ownerPath
+		OwnerPath
 		Body AvatarInput
 	},
 	) (*nothing, error) {
@@ -84,7 +85,7 @@ func (a *api) avatars() {
 	})
 	register(a, operation{
 		id: "deleteAvatar", method: "DELETE", path: "/connections/{id}/avatars/{owner}", tag: of, summary: "Remove the user of an owner", role: signin.Admin, description: "Again, it does nothing.",
-	}, func(ctx context.Context, in *ownerPath) (*nothing, error) {
+	}, func(ctx context.Context, in *OwnerPath) (*nothing, error) {
 		return nil, a.admin.Dissociate(ctx, in.ID, in.Owner, by(ctx))
 	})
 	register(a, operation{id: "findUsers", method: "GET", path: "/users", tag: of, summary: "Find users of Gainsight", vendor: true, description: "It costs a call for each 5,000 users."},

@@ -41,8 +41,8 @@ type ChainRow struct {
 }
 
 type chainsInput struct {
-	paging
-	search
+	Paging
+	Searching
 }
 
 func (a *api) chains() {
@@ -54,7 +54,7 @@ func (a *api) chains() {
 		return &created[Chain]{tag(c.Version), Prefix + "/chains/" + c.ID, chainOf(c)}, err
 	})
 	register(a, operation{id: "getChain", method: "GET", path: "/chains/{id}", tag: "Job chains", summary: "Read a job chain"},
-		func(ctx context.Context, in *named) (*versioned[Chain], error) {
+		func(ctx context.Context, in *ByID) (*versioned[Chain], error) {
 			return chainAnswer(a.Chains.Get(ctx, in.ID))
 		})
 	register(a, operation{id: "updateChain", method: "PUT", path: "/chains/{id}", tag: "Job chains", summary: "Change a job chain", role: signin.Admin},
@@ -106,7 +106,7 @@ func (a *api) listChains(ctx context.Context, in *chainsInput) (*answer[List[Cha
 		}
 	}
 	all = slices.DeleteFunc(all, func(c chain.Chain) bool { return !in.finds(c.Name) })
-	return page(all, in.paging, func(c chain.Chain) string { return job.NameKey(c.Name) + "\x00" + c.ID }, func(c chain.Chain) ChainRow {
+	return page(all, in.Paging, func(c chain.Chain) string { return job.NameKey(c.Name) + "\x00" + c.ID }, func(c chain.Chain) ChainRow {
 		row := ChainRow{Chain: chainOf(c), Schedule: admin.OnDemand}
 		if s, ok := enabled[c.ID]; ok {
 			row.Schedule = admin.Scheduled

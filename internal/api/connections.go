@@ -66,22 +66,22 @@ func quotaOf(q admin.Quota) Quota {
 	return Quota{Vendor: q.Vendor, Name: q.Name, Seconds: q.Per.Seconds(), Used: q.Used, Calls: q.Calls}
 }
 
-// named is the path of one thing.
-type named struct {
+// ByID is the path of one thing.
+type ByID struct {
 	ID string `path:"id" maxLength:"200"`
 }
 
-// named and changed: an edit of one thing.
+// change is an edit of one thing.
 type change[T any] struct {
-	named
-	edit
+	ByID
+	Edit
 	Body T
 }
 
 // drop removes one thing.
 type drop struct {
-	named
-	removal
+	ByID
+	Removal
 }
 
 // Sentences are texts for people.
@@ -96,7 +96,7 @@ type Address struct {
 
 func (a *api) connections() {
 	register(a, operation{id: "listConnections", method: "GET", path: "/connections", tag: "Connections", summary: "List the connections"},
-		func(ctx context.Context, in *paging) (*answer[List[Connection]], error) {
+		func(ctx context.Context, in *Paging) (*answer[List[Connection]], error) {
 			all, err := a.Connections.List(ctx)
 			if err != nil {
 				return nil, err
@@ -108,7 +108,7 @@ func (a *api) connections() {
 		conflict: true, description: "It cannot be used before it is authorized. One more than the deployment allows is refused.",
 	}, a.createConnection)
 	register(a, operation{id: "getConnection", method: "GET", path: "/connections/{id}", tag: "Connections", summary: "Read a connection"},
-		func(ctx context.Context, in *named) (*versioned[Connection], error) {
+		func(ctx context.Context, in *ByID) (*versioned[Connection], error) {
 			return connectionAnswer(a.Connections.Get(ctx, in.ID))
 		})
 	register(a, operation{
@@ -125,20 +125,20 @@ func (a *api) connections() {
 	register(a, operation{
 		id: "authorizeConnection", method: "POST", path: "/connections/{id}/authorize", tag: "Connections", summary: "Begin to authorize a connection", role: signin.Admin,
 		description: "Again, it re-authorizes. Open the page in a browser in which somebody is signed in to the console.",
-	}, func(ctx context.Context, in *named) (*answer[Address], error) {
+	}, func(ctx context.Context, in *ByID) (*answer[Address], error) {
 		address, err := a.Flow.Begin(ctx, in.ID, by(ctx))
 		return &answer[Address]{Address{address}}, err
 	})
 	register(a, operation{
 		id: "revokeConnection", method: "POST", path: "/connections/{id}/revoke", tag: "Connections", summary: "Withdraw the permission", role: signin.Admin, vendor: true, conflict: true,
 		description: "From then on runs of its jobs fail and nothing is called. Again, it finishes what was interrupted.",
-	}, func(ctx context.Context, in *named) (*versioned[Connection], error) {
+	}, func(ctx context.Context, in *ByID) (*versioned[Connection], error) {
 		return connectionAnswer(a.Connections.Revoke(ctx, in.ID, by(ctx)))
 	})
 	register(a, operation{
 		id: "testConnection", method: "GET", path: "/connections/{id}/test", tag: "Connections", summary: "Test a connection", vendor: true,
 		description: "Its token, its account, the scopes of each object, and what is left of the limits.",
-	}, func(ctx context.Context, in *named) (*answer[TestResult], error) {
+	}, func(ctx context.Context, in *ByID) (*answer[TestResult], error) {
 		lines, err := a.admin.TestConnection(ctx, in.ID)
 		return testResult(lines), err
 	})
@@ -182,7 +182,7 @@ func (a *api) deleteConnection(ctx context.Context, in *drop) (*nothing, error) 
 }
 
 type consequencesInput struct {
-	named
+	ByID
 	Of string `query:"of" enum:"revoke,delete" required:"true"`
 }
 

@@ -109,7 +109,7 @@ func (a *api) responses(op operation, in input) map[string]*huma.Response {
 	fails(true, http.StatusInternalServerError, "Something went wrong on our side.")
 	fails(true, http.StatusServiceUnavailable, "No answer in time: try again.")
 	if op.answer != "" {
-		all[strconv.Itoa(http.StatusOK)] = &huma.Response{Description: "OK", Content: map[string]*huma.MediaType{op.answer: {Schema: &huma.Schema{Type: "string"}}}}
+		all[strconv.Itoa(http.StatusOK)] = &huma.Response{Description: "OK", Content: map[string]*huma.MediaType{op.answer: {Schema: &huma.Schema{Type: map[bool]string{true: "object", false: "string"}[op.answer == yamlType]}}}}
 	}
 	return all
 }

@@ -84,8 +84,8 @@ func moment(at time.Time) *time.Time {
 }
 
 type jobsInput struct {
-	paging
-	search
+	Paging
+	Searching
 	Connection string `query:"connection" maxLength:"200" doc:"Id of a connection."`
 }
 
@@ -101,14 +101,14 @@ func (a *api) jobs() {
 			if err != nil {
 				return nil, err
 			}
-			return page(rows, in.paging, func(r admin.JobRow) string { return job.NameKey(r.Job.Name) + "\x00" + r.Job.ID }, jobRowOf)
+			return page(rows, in.Paging, func(r admin.JobRow) string { return job.NameKey(r.Job.Name) + "\x00" + r.Job.ID }, jobRowOf)
 		})
 	register(a, operation{
 		id: "createJob", method: "POST", path: "/jobs", tag: "Jobs", summary: "Create a job", role: signin.Admin, status: http.StatusCreated, vendor: true,
 		description: "Nothing is stored unless everything is right.", conflict: true,
 	}, a.createJob)
 	register(a, operation{id: "getJob", method: "GET", path: "/jobs/{id}", tag: "Jobs", summary: "Read a job"},
-		func(ctx context.Context, in *named) (*versioned[Job], error) {
+		func(ctx context.Context, in *ByID) (*versioned[Job], error) {
 			return jobAnswer(a.Jobs.Get(ctx, in.ID))
 		})
 	register(a, operation{
@@ -131,7 +131,7 @@ func (a *api) jobs() {
 	register(a, operation{
 		id: "cloneJob", method: "POST", path: "/jobs/{id}/clone", tag: "Jobs", summary: "Copy a job under another name", role: signin.Admin, status: http.StatusCreated, conflict: true,
 	}, func(ctx context.Context, in *struct {
-		named
+		ByID
 		Body CloneInput
 	},
 	) (*created[Job], error) {

@@ -9,8 +9,8 @@ import (
 	"hubspotconnector/internal/fault"
 )
 
-// paging chooses a page of a list.
-type paging struct {
+// Paging chooses a page of a list.
+type Paging struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"How many entries a page has at most."`
 	Cursor string `query:"cursor" maxLength:"1000" doc:"The next of the page before; without it the first page."`
 }
@@ -52,7 +52,7 @@ func list[S, T any](all []S, next string, as func(S) T) *answer[List[T]] {
 // page cuts a page out of a whole list, in the order of keys that tell its entries
 // apart. The cursor is the key of the last entry of a page, so that entries which
 // come or go between two pages move no other.
-func page[S, T any](all []S, p paging, key func(S) string, as func(S) T) (*answer[List[T]], error) {
+func page[S, T any](all []S, p Paging, key func(S) string, as func(S) T) (*answer[List[T]], error) {
 	after, err := base64.RawURLEncoding.DecodeString(p.Cursor)
 	if err != nil {
 		return nil, badCursor()

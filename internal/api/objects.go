@@ -41,41 +41,41 @@ func fieldOf(f record.Field) Field {
 	return Field{Name: f.Name, Label: f.Label, Type: f.Type, Length: f.Length, Required: f.Required, ReadOnly: f.ReadOnly, Options: f.Options, Lookup: f.Lookup}
 }
 
-// search chooses entries by their names and labels.
-type search struct {
+// Searching chooses entries by their names and labels.
+type Searching struct {
 	Search string `query:"search" maxLength:"1000" doc:"A part of the name or label, without regard to case."`
 }
 
-func (s search) finds(texts ...string) bool {
+func (s Searching) finds(texts ...string) bool {
 	return strings.Contains(strings.ToLower(strings.Join(texts, "\n")), strings.ToLower(s.Search))
 }
 
-func (s search) fields(schema record.Schema) []record.Field {
+func (s Searching) fields(schema record.Schema) []record.Field {
 	return slices.DeleteFunc(slices.Clone(schema.Fields), func(f record.Field) bool { return !s.finds(f.Name, f.Label) })
 }
 
 type objectsInput struct {
-	named
-	paging
-	search
+	ByID
+	Paging
+	Searching
 }
 
 type sourceFieldsInput struct {
-	named
+	ByID
 	Object string `path:"object" maxLength:"200" doc:"Name or type id."`
-	paging
-	search
+	Paging
+	Searching
 }
 
 type targetFieldsInput struct {
 	Object string `path:"object" maxLength:"200"`
-	paging
-	search
+	Paging
+	Searching
 }
 
 type targetsInput struct {
-	paging
-	search
+	Paging
+	Searching
 }
 
 func fieldKey(f record.Field) string { return f.Name }
@@ -96,7 +96,7 @@ func (a *api) objects() {
 		if err != nil {
 			return nil, err
 		}
-		return page(in.fields(schema), in.paging, fieldKey, fieldOf)
+		return page(in.fields(schema), in.Paging, fieldKey, fieldOf)
 	})
 	register(a, operation{
 		id: "listTargetObjects", method: "GET", path: "/targets", tag: "Objects", summary: "List the objects of Gainsight that jobs can write", vendor: true,
@@ -106,7 +106,7 @@ func (a *api) objects() {
 			return nil, err
 		}
 		all = slices.DeleteFunc(slices.Clone(all), func(o gainsight.Object) bool { return !in.finds(o.Name, o.Label) })
-		return page(all, in.paging, func(o gainsight.Object) string { return o.Name }, func(o gainsight.Object) TargetObject { return TargetObject{o.Name, o.Label} })
+		return page(all, in.Paging, func(o gainsight.Object) string { return o.Name }, func(o gainsight.Object) TargetObject { return TargetObject{o.Name, o.Label} })
 	})
 	register(a, operation{
 		id: "listTargetFields", method: "GET", path: "/targets/{object}/fields", tag: "Objects", summary: "List the fields of a Gainsight object", vendor: true,
@@ -116,7 +116,7 @@ func (a *api) objects() {
 		if err != nil {
 			return nil, err
 		}
-		return page(in.fields(schema), in.paging, fieldKey, fieldOf)
+		return page(in.fields(schema), in.Paging, fieldKey, fieldOf)
 	})
 }
 
@@ -126,7 +126,7 @@ func (a *api) sourceObjects(ctx context.Context, in *objectsInput) (*answer[List
 		return nil, err
 	}
 	all := slices.DeleteFunc(catalog.All(), func(o catalog.Object) bool { return !in.finds(o.Name, o.Label) })
-	return page(all, in.paging, func(o catalog.Object) string { return o.Name }, func(o catalog.Object) SourceObject {
+	return page(all, in.Paging, func(o catalog.Object) string { return o.Name }, func(o catalog.Object) SourceObject {
 		missing := slices.ContainsFunc(o.Scopes, func(s string) bool { return !slices.Contains(c.Scopes, s) })
 		return SourceObject{Name: o.Name, Label: o.Label, TypeID: o.TypeID, Scopes: append([]string{}, o.Scopes...), Granted: !missing}
 	})

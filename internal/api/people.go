@@ -58,7 +58,7 @@ func (a *api) people() {
 		id: "putPersonResolutionKey", method: "PUT", path: "/person-resolution-key", tag: of, summary: "Change the person resolution key", role: signin.Admin,
 		description: "The people jobs change with it.",
 	}, func(ctx context.Context, in *struct {
-		edit
+		Edit
 		Body Key
 	},
 	) (*versioned[Key], error) {

@@ -62,7 +62,7 @@ type Update struct {
 func updateOf(u activity.Update) Update { return Update(u) }
 
 type updatesInput struct {
-	paging
+	Paging
 	What string    `query:"what" maxLength:"100" doc:"Such as connection, job, chain, schedule, avatar or setting."`
 	ID   string    `query:"id" maxLength:"200" doc:"Of the changed thing."`
 	By   string    `query:"by" maxLength:"1000"`

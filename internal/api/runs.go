@@ -124,7 +124,7 @@ type ErrorFile struct {
 }
 
 type runsInput struct {
-	paging
+	Paging
 	Status string    `query:"status" enum:"Success,Partial Success,Failed,Skipped"`
 	Job    string    `query:"job" maxLength:"200" doc:"Id of a job."`
 	Chain  string    `query:"chain" maxLength:"1000" doc:"Name of a job chain."`
@@ -148,7 +148,7 @@ func (a *api) runs() {
 		})
 	register(a, operation{id: "listActiveRuns", method: "GET", path: "/runs/active", tag: of, summary: "Tell what goes on now"}, a.going)
 	register(a, operation{id: "getRun", method: "GET", path: "/runs/{id}", tag: of, summary: "Read a run"},
-		func(ctx context.Context, in *named) (*answer[RunDetail], error) {
+		func(ctx context.Context, in *ByID) (*answer[RunDetail], error) {
 			d, err := a.admin.RunDetail(ctx, run.ID(in.ID))
 			return &answer[RunDetail]{runDetailOf(d)}, err
 		})
@@ -191,7 +191,7 @@ func (a *api) execution(ctx context.Context, in *executionPath) (*answer[Turns],
 	}}, nil
 }
 
-func (a *api) errorFile(ctx context.Context, in *named) (*answer[ErrorFile], error) {
+func (a *api) errorFile(ctx context.Context, in *ByID) (*answer[ErrorFile], error) {
 	link, name, err := a.admin.ErrorFile(ctx, run.ID(in.ID))
 	if !elsewhere(link) {
 		link = Prefix + "/runs/" + url.PathEscape(in.ID) + "/error-file/content"
@@ -202,7 +202,7 @@ func (a *api) errorFile(ctx context.Context, in *named) (*answer[ErrorFile], err
 // elsewhere reports whether a link leads to a storage service.
 func elsewhere(link string) bool { return strings.HasPrefix(link, "https://") }
 
-func (a *api) download(ctx context.Context, in *named) (*huma.StreamResponse, error) {
+func (a *api) download(ctx context.Context, in *ByID) (*huma.StreamResponse, error) {
 	link, name, err := a.admin.ErrorFile(ctx, run.ID(in.ID))
 	if err != nil {
 		return nil, err

@@ -126,7 +126,7 @@ func registerSetting[In, Out any](a *api, s settingPair[In, Out]) {
 		})
 	register(a, operation{id: "put" + s.id, method: "PUT", path: path, tag: of, summary: "Change " + s.what, role: signin.Admin, description: joined(s.description, ifAny)},
 		func(ctx context.Context, in *struct {
-			edit
+			Edit
 			Body In
 		},
 		) (*versioned[Out], error) {

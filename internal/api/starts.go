@@ -32,14 +32,14 @@ func started(execution string, err error) (*accepted, error) {
 	return &accepted{Prefix + "/executions/" + url.PathEscape(execution), Started{execution}}, err
 }
 
-// once makes a request that is sent twice start once.
-type once struct {
+// Once makes a request that is sent twice start once.
+type Once struct {
 	Key string `header:"Idempotency-Key" maxLength:"255" doc:"Any text: the same one of the same person starts once, and is answered alike. For something else it is 409."`
 }
 
 type startInput struct {
-	named
-	once
+	ByID
+	Once
 	Body StartInput
 }
 
@@ -79,8 +79,8 @@ func (a *api) starts() {
 		return started(name, inBody(err, "body"))
 	})
 	register(a, start("retryRejected", "/jobs/{id}/retry-rejected", "Jobs", "Try the rejected records of a job again"), func(ctx context.Context, in *struct {
-		named
-		once
+		ByID
+		Once
 	},
 	) (*accepted, error) {
 		j, err := a.Jobs.Get(ctx, in.ID)

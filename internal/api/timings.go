@@ -9,16 +9,11 @@ import (
 	"hubspotconnector/internal/signin"
 )
 
-// Schedule is when a job or job chain runs by itself.
-type Schedule struct {
-	schedule.Schedule
-	Version int64 `json:"version"`
-}
-
 // ScheduleAnswer is a schedule, and what becomes of it.
 type ScheduleAnswer struct {
-	Schedule Schedule `json:"schedule"`
-	Honoured bool     `json:"honoured" doc:"False for a job in a job chain that has an enabled schedule: then that counts."`
+	Schedule schedule.Schedule `json:"schedule"`
+	Honoured bool              `json:"honoured" doc:"False for a job in a job chain that has an enabled schedule: then that counts."`
+	Version  int64             `json:"version"`
 }
 
 // Recipients are who is told how runs of a job or job chain end, instead of the
@@ -58,7 +53,7 @@ func (a *api) scheduleOf(o owned) {
 	const of = "Schedules and notification"
 	path, what := o.path+"/schedule", map[string]string{"Job": "a job", "Chain": "a job chain"}[o.what]
 	register(a, operation{id: "get" + o.what + "Schedule", method: "GET", path: path, tag: of, summary: "Read the schedule of " + what, description: "One without a schedule is 404."},
-		func(ctx context.Context, in *named) (*versioned[ScheduleAnswer], error) {
+		func(ctx context.Context, in *ByID) (*versioned[ScheduleAnswer], error) {
 			owner, err := o.find(ctx, in.ID)
 			if err != nil {
 				return nil, err
@@ -128,7 +123,7 @@ func scheduleProblems(s schedule.Schedule) []Detail {
 }
 
 func (a *api) scheduleAnswer(ctx context.Context, o schedule.Owner, s schedule.Schedule) (*versioned[ScheduleAnswer], error) {
-	out := ScheduleAnswer{Schedule{s, s.Version}, true}
+	out := ScheduleAnswer{s, true, s.Version}
 	if o.What == schedule.Job {
 		in, err := a.Chains.With(ctx, o.ID)
 		if err != nil {
@@ -161,7 +156,7 @@ func (a *api) recipientsOf(o owned) {
 	register(a, operation{
 		id: "get" + o.what + "Recipients", method: "GET", path: path, tag: of, summary: "Tell who is told how runs of " + what + " end",
 		description: "If it has no lists of its own the ETag is \"0\", and those of the deployment count.",
-	}, func(ctx context.Context, in *named) (*versioned[Recipients], error) {
+	}, func(ctx context.Context, in *ByID) (*versioned[Recipients], error) {
 		_, r, err := read(ctx, in.ID)
 		return recipientsAnswer(r, err)
 	})

@@ -2,8 +2,10 @@ package api
 
 import (
 	"context"
+	"fmt"
 
 	"hubspotconnector/internal/admin"
+	"hubspotconnector/internal/catalog"
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/mapping"
 	"hubspotconnector/internal/record"
@@ -101,17 +103,17 @@ type Suggestions struct {
 	Direct []mapping.Direct `json:"direct" nullable:"false"`
 }
 
-// draft is a job that is not stored.
-type draft struct{ Body JobInput }
+// Draft is a job that is not stored.
+type Draft struct{ Body JobInput }
 
 type previewInput struct {
-	named
+	ByID
 	All bool `query:"all" doc:"Look at all records that the next run would read, at most 20,000, and not at a sample of 200."`
 }
 
 type previewDraft struct {
 	All bool `query:"all" doc:"Look at all records that the next run would read, at most 20,000, and not at a sample of 200."`
-	draft
+	Draft
 }
 
 func (a *api) tryouts() {
@@ -119,17 +121,17 @@ func (a *api) tryouts() {
 		return operation{id: id, method: "POST", path: path, tag: "Jobs", summary: summary, description: description, role: signin.Admin, vendor: true}
 	}
 	register(a, on("validateJob", "/jobs/validate", "Tell everything that is wrong with a job", "Nothing is stored."),
-		func(ctx context.Context, in *draft) (*answer[Validation], error) {
+		func(ctx context.Context, in *Draft) (*answer[Validation], error) {
 			wrong, err := a.wrong(ctx, in.Body.job())
 			return &answer[Validation]{Validation{len(wrong) == 0, append([]Detail{}, wrong...)}}, err
 		})
 	register(a, on("sampleJob", "/jobs/sample", "Read 20 records as a job's dataset sees them", "The destination does not count. Nothing is stored."),
-		func(ctx context.Context, in *draft) (*answer[Sample], error) {
+		func(ctx context.Context, in *Draft) (*answer[Sample], error) {
 			s, err := a.admin.Sample(ctx, in.Body.job())
 			return &answer[Sample]{sampleOf(s)}, a.ofDraft(ctx, in.Body, err)
 		})
 	register(a, on("suggestMappings", "/jobs/suggest", "Suggest direct mappings by name and type", "Nothing is stored."),
-		func(ctx context.Context, in *draft) (*answer[Suggestions], error) {
+		func(ctx context.Context, in *Draft) (*answer[Suggestions], error) {
 			s, err := a.admin.Suggest(ctx, in.Body.job())
 			return &answer[Suggestions]{Suggestions{append([]mapping.Direct{}, s...)}}, a.ofDraft(ctx, in.Body, err)
 		})
@@ -150,7 +152,7 @@ func (a *api) tryouts() {
 	})
 	register(a, operation{
 		id: "sampleStoredJob", method: "GET", path: "/jobs/{id}/sample", tag: "Jobs", summary: "Read 20 records as a stored job's dataset sees them", vendor: true,
-	}, func(ctx context.Context, in *named) (*answer[Sample], error) {
+	}, func(ctx context.Context, in *ByID) (*answer[Sample], error) {
 		j, err := a.Jobs.Get(ctx, in.ID)
 		if err != nil {
 			return nil, err
@@ -167,6 +169,9 @@ func (a *api) ofDraft(ctx context.Context, in JobInput, err error) error {
 	}
 	if _, missing := a.Connections.Get(ctx, in.Connection); fault.Is(missing, fault.NotFound) {
 		return inBody(missing, "body.connection")
+	}
+	if _, known := catalog.Find(in.Mapping.Source); !known {
+		return invalid(Detail{Path: "body.mapping.source", Message: fmt.Sprintf("There is no object %.100q: GET /connections/{id}/objects lists those that there are.", in.Mapping.Source)})
 	}
 	return inBody(err, "body.mapping")
 }

@@ -8,14 +8,14 @@ import (
 	"hubspotconnector/internal/fault"
 )
 
-// edit is what a request that changes something stored says about what it was
+// Edit is what a request that changes something stored says about what it was
 // made from.
-type edit struct {
+type Edit struct {
 	IfMatch string `header:"If-Match" doc:"The ETag of what the change was made from. Without it the answer is 428; if somebody else was faster it is 409 with the version that is stored now."`
 }
 
-// removal is likewise; what is removed may be whatever it is.
-type removal struct {
+// Removal is likewise; what is removed may be whatever it is.
+type Removal struct {
 	IfMatch string `header:"If-Match" doc:"The ETag of what is meant. Without it whatever is stored is removed."`
 }
 
@@ -23,7 +23,7 @@ type removal struct {
 func tag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
 
 // from returns nil if the change was made from the version that is stored.
-func (e edit) from(stored int64) error {
+func (e Edit) from(stored int64) error {
 	if e.IfMatch == "" {
 		p := problem(http.StatusPreconditionRequired, "Say what the change was made from: send the ETag that you read as If-Match.", Detail{Path: "header.If-Match", Message: "The header is missing."})
 		p.Kind, p.Version = string(fault.Invalid), &stored
@@ -33,7 +33,7 @@ func (e edit) from(stored int64) error {
 }
 
 // from returns nil if what is meant is what is stored.
-func (e removal) from(stored int64) error {
+func (e Removal) from(stored int64) error {
 	if e.IfMatch == "" {
 		return nil
 	}
