@@ -69,7 +69,10 @@ func (f fields) rows(name string) []fields {
 // addresses are the mail addresses of a text: one a line, or separated by commas
 // or semicolons.
 func (f fields) addresses(name string) []string {
-	split := strings.FieldsFunc(f.form.Get(f.path(name)), func(r rune) bool { return strings.ContainsRune(",; \t\r\n", r) })
+	split := strings.FieldsFunc(f.form.Get(f.path(name)), func(r rune) bool { return strings.ContainsRune(",;\r\n", r) })
+	for i := range split {
+		split[i] = strings.TrimSpace(split[i])
+	}
 	return slices.DeleteFunc(split, func(s string) bool { return s == "" })
 }
 

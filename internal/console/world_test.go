@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -46,6 +47,7 @@ type world struct {
 	person signin.Person // who is signed in; no role = nobody
 	back   string        // where HubSpot leads back to
 	front  http.Handler
+	notice string // the cookie that the browser holds
 }
 
 func newWorld(t *testing.T) *world { return newWorldAt(t, "http://console.test") }
@@ -133,11 +135,19 @@ func (w *world) do(method, path string, form url.Values, edit ...func(*http.Requ
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
+	if w.notice != "" {
+		r.AddCookie(&http.Cookie{Name: "notice", Value: w.notice})
+	}
 	for _, e := range edit {
 		e(r)
 	}
 	rec := httptest.NewRecorder()
 	w.front.ServeHTTP(rec, r)
+	for _, c := range rec.Result().Cookies() {
+		if c.Name == "notice" {
+			w.notice = c.Value
+		}
+	}
 	return answer{rec.Code, rec.Header(), rec.Header().Get("Location"), rec.Body.String()}
 }
 
@@ -155,14 +165,22 @@ func (w *world) post(path string, form url.Values) answer {
 func (w *world) want(a answer, status int, texts ...string) answer {
 	w.t.Helper()
 	if a.status != status {
-		w.t.Fatalf("status %d, want %d\n%s", a.status, status, a.body)
+		w.t.Fatalf("status %d, want %d\n%s", a.status, status, told(a.body))
 	}
 	for _, text := range texts {
 		if !strings.Contains(a.body, text) {
-			w.t.Errorf("the page does not say %q:\n%s", text, a.body)
+			w.t.Errorf("the page does not say %q:\n%s", text, told(a.body))
 		}
 	}
 	return a
+}
+
+// told is what a page says, without its frame.
+func told(body string) string {
+	if _, main, ok := strings.Cut(body, `<main id="main" tabindex="-1">`); ok {
+		body, _, _ = strings.Cut(main, "</main>")
+	}
+	return strings.Join(strings.Fields(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(body, " ")), " ")
 }
 
 // connect creates a connection and goes through HubSpot's page.
