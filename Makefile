@@ -10,6 +10,7 @@ ENV         ?= default
 ENGINE      := ministack==1.5.33 aws-sam-translator==1.103.0
 SAM         := aws-sam-cli==1.170.0
 CFN_LINT    := cfn-lint==1.58.0
+FUZZER      := schemathesis==4.32.5
 NODE        := asl-validator@4.0.0 jsonata@2.2.2
 
 # done names the mark of an installation after what was installed, so that other versions are installed anew.
@@ -17,6 +18,7 @@ done = $(TOOLS)/$(1)/.done-$(firstword $(shell echo '$(2)' | cksum))
 ENGINE_DONE := $(call done,engine,$(ENGINE))
 SAM_DONE    := $(call done,sam,$(SAM))
 CFN_DONE    := $(call done,cfn,$(CFN_LINT))
+FUZZER_DONE := $(call done,schemathesis,$(FUZZER))
 NODE_DONE   := $(call done,node,$(NODE))
 
 .DEFAULT_GOAL := help
@@ -47,8 +49,22 @@ bench: ## Measure the numbers that the design states
 serve: ## Serve the console on this machine; DEMO=1 simulates both vendors
 	@go run ./internal/local serve $(if $(DEMO),-demo) $(SERVE_FLAGS)
 
+.PHONY: deploy
+deploy: $(SAM_DONE) ## Build, and deploy to the AWS account that is signed in; ENV=prod for the real stack
+	@$(TOOLS)/sam/bin/python -c 'import boto3; boto3.client("sts").get_caller_identity()' >/dev/null 2>&1 || \
+	  { echo "No AWS account is signed in, or no region is set: sign in (aws sso login, or AWS_PROFILE), set AWS_REGION, then repeat make deploy."; exit 1; }
+	$(TOOLS)/sam/bin/sam build --config-env $(ENV)
+	@guided=; $(TOOLS)/sam/bin/sam list stack-outputs --config-env $(ENV) >/dev/null 2>&1 || { guided=--guided; \
+	  echo "There is no such stack yet: answer the questions below. Enter takes what is in brackets; README says where the values are found."; }; \
+	$(TOOLS)/sam/bin/sam deploy --config-env $(ENV) $$guided
+
+# sam build calls this once per function; the name of the resource is that of its folder.
+.PHONY: build-%Function
+build-%Function:
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(or $(GOARCH),arm64) go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags "-s -w" -o $(ARTIFACTS_DIR)/bootstrap ./functions/$$(echo $* | tr A-Z a-z)
+
 .PHONY: tools
-tools: $(ENGINE_DONE) $(SAM_DONE) $(CFN_DONE) $(NODE_DONE) ## Install what the tests run besides Go, into .tools
+tools: $(ENGINE_DONE) $(SAM_DONE) $(CFN_DONE) $(FUZZER_DONE) $(NODE_DONE) ## Install what the tests run besides Go, into .tools
 
 PIP = rm -rf $(@D) && python3 -m venv $(@D) && $(@D)/bin/pip install -q --disable-pip-version-check
 $(ENGINE_DONE):
@@ -57,6 +73,8 @@ $(SAM_DONE):
 	$(PIP) $(SAM) && touch $@
 $(CFN_DONE):
 	$(PIP) $(CFN_LINT) && touch $@
+$(FUZZER_DONE):
+	$(PIP) $(FUZZER) && touch $@
 $(NODE_DONE):
 	rm -rf $(@D) && mkdir -p $(@D) && npm install --silent --no-audit --no-fund --prefix $(@D) $(NODE) && touch $@
 
