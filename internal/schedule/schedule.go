@@ -199,7 +199,7 @@ func (s Schedule) checkUnused(add func(field, format string, args ...any), days 
 }
 
 // zones keeps what was loaded: loading reads a file. :: name → *time.Location
-var zones sync.Map
+var zones sync.Map //nolint:gochecknoglobals // the same for all, and only added to
 
 // zone loads a time zone by its IANA name; the host's own zone is none.
 func zone(name string) (*time.Location, error) {

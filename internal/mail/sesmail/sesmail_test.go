@@ -31,15 +31,21 @@ func TestSender(t *testing.T) {
 	s := sesmail.New(client, sesmail.Options{From: from, To: []string{mailtest.Ops}})
 	mailtest.Run(t, s, func(t *testing.T) []mail.Message {
 		t.Helper()
-		resp, err := http.Get(engine.Endpoint + "/_ministack/ses/messages") //nolint:noctx // ends with the engine
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, engine.Endpoint+"/_ministack/ses/messages", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer resp.Body.Close()
+		resp, err := (&http.Client{}).Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
 		var kept struct {
 			Messages map[string][]struct {
-				Source, Subject, BodyText string
-				To                        []string
+				Source   string   `json:"Source"`
+				To       []string `json:"To"`
+				Subject  string   `json:"Subject"`
+				BodyText string   `json:"BodyText"`
 			} `json:"messages"`
 		}
 		if err := json.NewDecoder(resp.Body).Decode(&kept); err != nil {

@@ -38,8 +38,18 @@ type Options struct {
 
 // Scheduler is a schedule.Scheduler.
 type Scheduler struct {
-	client *scheduler.Client
+	client calls
 	o      Options
+}
+
+// calls are the operations that are used. The client is not kept: beside
+// libraries that look methods up by name, the linker would keep all of its methods.
+type calls struct {
+	CreateSchedule func(context.Context, *scheduler.CreateScheduleInput, ...func(*scheduler.Options)) (*scheduler.CreateScheduleOutput, error)
+	UpdateSchedule func(context.Context, *scheduler.UpdateScheduleInput, ...func(*scheduler.Options)) (*scheduler.UpdateScheduleOutput, error)
+	DeleteSchedule func(context.Context, *scheduler.DeleteScheduleInput, ...func(*scheduler.Options)) (*scheduler.DeleteScheduleOutput, error)
+	GetSchedule    func(context.Context, *scheduler.GetScheduleInput, ...func(*scheduler.Options)) (*scheduler.GetScheduleOutput, error)
+	ListSchedules  func(context.Context, *scheduler.ListSchedulesInput, ...func(*scheduler.Options)) (*scheduler.ListSchedulesOutput, error)
 }
 
 var _ schedule.Scheduler = (*Scheduler)(nil)
@@ -49,7 +59,10 @@ func New(client *scheduler.Client, o Options) *Scheduler {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Scheduler{client: client, o: o}
+	return &Scheduler{
+		client: calls{client.CreateSchedule, client.UpdateSchedule, client.DeleteSchedule, client.GetSchedule, client.ListSchedules},
+		o:      o,
+	}
 }
 
 // name is that of an owner's schedule: at most 64 characters if its id has at
@@ -146,9 +159,9 @@ func (s *Scheduler) Delete(ctx context.Context, o schedule.Owner) error {
 // and one for each.
 func (s *Scheduler) List(ctx context.Context) ([]schedule.Entry, error) {
 	var entries []schedule.Entry
-	pages := scheduler.NewListSchedulesPaginator(s.client, &scheduler.ListSchedulesInput{GroupName: &s.o.Group, MaxResults: aws.Int32(100)})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+	in := &scheduler.ListSchedulesInput{GroupName: &s.o.Group, MaxResults: aws.Int32(100)}
+	for {
+		page, err := s.client.ListSchedules(ctx, in)
 		if err != nil {
 			return nil, wrap(err)
 		}
@@ -166,8 +179,10 @@ func (s *Scheduler) List(ctx context.Context) ([]schedule.Entry, error) {
 			}
 			entries = append(entries, schedule.Entry{Owner: o, Schedule: s.read(o, found)})
 		}
+		if in.NextToken = page.NextToken; aws.ToString(in.NextToken) == "" {
+			return entries, nil
+		}
 	}
-	return entries, nil
 }
 
 // read returns the schedule that was put, or the zero Schedule if what was found

@@ -74,7 +74,8 @@ func (e *eventBridge) created(t rapid.TB) *scheduler.CreateScheduleInput {
 	var in struct {
 		scheduler.CreateScheduleInput
 
-		StartDate, EndDate *float64
+		StartDate *float64 `json:"StartDate"`
+		EndDate   *float64 `json:"EndDate"`
 	}
 	if err := json.Unmarshal([]byte(body), &in); err != nil || method != http.MethodPost {
 		t.Fatalf("%s: %v", e.calls, err)

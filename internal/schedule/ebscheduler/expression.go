@@ -95,10 +95,11 @@ func list(numbers []int) string {
 	return strings.Join(texts, ",")
 }
 
-// number :: day → its number in a day-of-week field (user guide, Schedule types,
-// November 2026)
-var number = map[schedule.Day]int{
-	schedule.Sunday: 1, schedule.Monday: 2, schedule.Tuesday: 3, schedule.Wednesday: 4, schedule.Thursday: 5, schedule.Friday: 6, schedule.Saturday: 7,
+// number is that of a day in a day-of-week field: 1 is Sunday (user guide,
+// Schedule types, November 2026).
+func number(d schedule.Day) int {
+	week := []schedule.Day{schedule.Sunday, schedule.Monday, schedule.Tuesday, schedule.Wednesday, schedule.Thursday, schedule.Friday, schedule.Saturday}
+	return slices.Index(week, d) + 1
 }
 
 // daysOf are the fields day of the month, month and day of the week. One of the
@@ -110,7 +111,7 @@ func daysOf(s schedule.Schedule) string {
 	case schedule.Weekly:
 		var numbers []int
 		for _, d := range s.Days {
-			numbers = append(numbers, number[d])
+			numbers = append(numbers, number(d))
 		}
 		return "? * " + list(numbers)
 	case schedule.MonthlyDay:
@@ -123,9 +124,9 @@ func daysOf(s schedule.Schedule) string {
 		return fmt.Sprintf("%d * ?", s.Day)
 	case schedule.MonthlyNth:
 		if s.Nth == 5 {
-			return fmt.Sprintf("? * %dL", number[s.Days[0]])
+			return fmt.Sprintf("? * %dL", number(s.Days[0]))
 		}
-		return fmt.Sprintf("? * %d#%d", number[s.Days[0]], s.Nth)
+		return fmt.Sprintf("? * %d#%d", number(s.Days[0]), s.Nth)
 	case schedule.Daily, schedule.Hourly, schedule.Minutes:
 	}
 	return "* * ?"

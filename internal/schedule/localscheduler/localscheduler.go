@@ -110,7 +110,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	}
 	for {
 		if err := s.pass(ctx); err != nil {
-			s.warn(ctx, "time of the last start not kept", err)
+			s.log().WarnContext(ctx, "time of the last start not kept", "kind", fault.KindOf(err), "err", err)
 		}
 		// Occurrences are whole minutes. Looking each minute also notices a clock that
 		// was set, and a machine that slept.
@@ -122,12 +122,12 @@ func (s *Scheduler) Run(ctx context.Context) error {
 }
 
 // place is where the mark is kept.
-var place = table.Key{Partition: "SCHEDULER", Sort: "local"}
+func place() table.Key { return table.Key{Partition: "SCHEDULER", Sort: "local"} }
 
 // begin reads from when on times may have been missed.
 func (s *Scheduler) begin(ctx context.Context) error {
 	var mark time.Time
-	_, err := table.Load(ctx, s.Table, place, &mark)
+	_, err := table.Load(ctx, s.Table, place(), &mark)
 	if fault.Is(err, fault.NotFound) {
 		mark, err = s.now(), nil
 	}
@@ -160,7 +160,7 @@ func (s *Scheduler) pass(ctx context.Context) error {
 		if err != nil && !fault.Is(err, fault.Conflict) {
 			failed = true
 			if ctx.Err() == nil {
-				s.warn(ctx, "scheduled start failed", err)
+				s.log().WarnContext(ctx, "scheduled start failed", "kind", fault.KindOf(err), "err", err)
 			}
 			continue
 		}
@@ -170,7 +170,7 @@ func (s *Scheduler) pass(ctx context.Context) error {
 	if !moved || failed {
 		return nil
 	}
-	_, err := s.Table.Put(ctx, table.New(place, now.UTC()), table.Condition{})
+	_, err := s.Table.Put(ctx, table.New(place(), now.UTC()), table.Condition{})
 	return err
 }
 
@@ -238,8 +238,9 @@ func (s *Scheduler) sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func (s *Scheduler) warn(ctx context.Context, message string, err error) {
+func (s *Scheduler) log() *slog.Logger {
 	if s.Log != nil {
-		s.Log.WarnContext(ctx, message, "kind", fault.KindOf(err), "err", err)
+		return s.Log
 	}
+	return slog.New(slog.DiscardHandler)
 }

@@ -32,15 +32,24 @@ const version = 1
 // and Throttled, and Invalid if the key cannot be used: it is disabled or to be
 // deleted, or its policy, a grant or the role forbids it.
 type Sealer struct {
-	client *kms.Client
+	client calls
 	key    string
+}
+
+// calls are the operations that are used. The client is not kept: beside
+// libraries that look methods up by name, the linker would keep all of its methods.
+type calls struct {
+	GenerateDataKey func(context.Context, *kms.GenerateDataKeyInput, ...func(*kms.Options)) (*kms.GenerateDataKeyOutput, error)
+	Decrypt         func(context.Context, *kms.DecryptInput, ...func(*kms.Options)) (*kms.DecryptOutput, error)
 }
 
 var _ secret.Sealer = (*Sealer)(nil)
 
 // New returns a sealer with a symmetric KMS key, by its id, ARN or alias. It
 // needs to be allowed kms:GenerateDataKey and kms:Decrypt.
-func New(client *kms.Client, keyID string) *Sealer { return &Sealer{client: client, key: keyID} }
+func New(client *kms.Client, keyID string) *Sealer {
+	return &Sealer{client: calls{client.GenerateDataKey, client.Decrypt}, key: keyID}
+}
 
 // Seal implements secret.Sealer. It calls KMS once; each call returns other bytes.
 func (s *Sealer) Seal(ctx context.Context, about map[string]string, plain []byte) ([]byte, error) {
@@ -64,7 +73,7 @@ func (s *Sealer) Open(ctx context.Context, about map[string]string, sealed []byt
 		return nil, unreadable(errors.New("unknown form"))
 	}
 	size, n := binary.Uvarint(sealed[1:])
-	if n <= 0 || size == 0 || size > uint64(len(sealed)-1-n) {
+	if n <= 0 || size == 0 || size > uint64(len(sealed)-1-n) { //nolint:gosec // n is at most len(sealed)-1
 		return nil, unreadable(errors.New("cut off"))
 	}
 	start := 1 + n
