@@ -384,7 +384,6 @@ func (c *console) saveJob(q *request, e editing, over string) error {
 	}
 	j := e.Job
 	j.Version = e.Base
-	of := owner(j.ID, j.Name)
 	if over == "over" { // over what somebody else saved meanwhile
 		theirs, err := c.stored(q, j.ID)
 		if err != nil {
@@ -394,12 +393,11 @@ func (c *console) saveJob(q *request, e editing, over string) error {
 	}
 	saved, err := c.Jobs.Save(q.ctx(), j, q.by())
 	if err == nil {
-		of = owner(saved.ID, saved.Name)
 		e.Base, e.Job = saved.Version, saved
 		if err := c.keep(q, &e); err != nil {
 			return err
 		}
-		err = e.Page.Timing.save(q, of)
+		err = e.Page.Timing.save(q, owner(saved.ID, saved.Name))
 	}
 	switch {
 	case fault.Is(err, fault.Conflict):

@@ -28,8 +28,10 @@ func withDeals(t *testing.T) *world {
 	}
 	w.target.AddObject("hubspot_deal__gc", "HubSpot Deal")
 	for _, f := range []gainsightsim.Field{
-		{Name: "Deal_ID__gc", Label: "Deal ID", DataType: "STRING", Nillable: true}, {Name: "Amount__gc", Label: "Amount", DataType: "NUMBER", Nillable: true},
-		{Name: "State__gc", Label: "State", DataType: "STRING", Nillable: true}, {Name: "Company__gc", Label: "Company", DataType: "LOOKUP", LookupObject: "company", Nillable: true},
+		{Name: "Deal_ID__gc", Label: "Deal ID", DataType: "STRING", Nillable: true},
+		{Name: "Amount__gc", Label: "Amount", DataType: "NUMBER", Nillable: true},
+		{Name: "State__gc", Label: "State", DataType: "STRING", Nillable: true},
+		{Name: "Company__gc", Label: "Company", DataType: "LOOKUP", LookupObject: "company", Nillable: true},
 	} {
 		w.target.AddField("hubspot_deal__gc", f)
 	}
@@ -197,7 +199,7 @@ func TestLongNamesAndManyMappingsAreTakenAsTheyAre(t *testing.T) {
 	}
 	p := w.open("/jobs/"+j.ID+"/edit/destination").says(200, `value="Field 199"`)
 	p = p.set("direct[201].default", "x").press("go:preparation").set("name", strings.Repeat("n", 10_000)).press("save")
-	p = p.says(http.StatusUnprocessableEntity, "longer than 200 characters").set("name", "Company Sync_HubSpot").press("save").says(200, "The job is saved")
+	p.says(http.StatusUnprocessableEntity, "longer than 200 characters").set("name", "Company Sync_HubSpot").press("save").says(200, "The job is saved")
 	got := w.job(j.ID).Mapping
 	x := "x"
 	j.Mapping.Direct[201].Default = &x

@@ -11,8 +11,8 @@ import (
 )
 
 var (
-	errNoPage = fault.New(fault.NotFound, "There is no page at this address.")                                                                                                                //nolint:gochecknoglobals // a constant
-	errViewer = &statusError{http.StatusForbidden, "Your role is viewer, so you can look at everything and change nothing. Ask an admin to make this change, or to give you the role admin."} //nolint:gochecknoglobals // a constant
+	errNoPage = fault.New(fault.NotFound, "There is no page at this address.")
+	errViewer = &statusError{http.StatusForbidden, "Your role is viewer, so you can look at everything and change nothing. Ask an admin to make this change, or to give you the role admin."}
 )
 
 // statusError is a failure that has no kind, because only a browser can meet it.

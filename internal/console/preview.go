@@ -79,8 +79,11 @@ func (c *console) showPreview(q *request, j job.Job, body previewPage) error {
 func previewGroups(rows []admin.PreviewRow, of targetFields) []previewGroup {
 	var groups []previewGroup
 	for _, g := range []previewGroup{
-		{Outcome: run.Inserted, Text: "Rows to insert"}, {Outcome: run.Updated, Text: "Rows to update"}, {Outcome: run.Unchanged, Text: "Rows that stay as they are"},
-		{Outcome: run.Rejected, Text: "Records that would be rejected"}, {Outcome: run.Filtered, Text: "Records that the filter leaves out"},
+		{Outcome: run.Inserted, Text: "Rows to insert"},
+		{Outcome: run.Updated, Text: "Rows to update"},
+		{Outcome: run.Unchanged, Text: "Rows that stay as they are"},
+		{Outcome: run.Rejected, Text: "Records that would be rejected"},
+		{Outcome: run.Filtered, Text: "Records that the filter leaves out"},
 	} {
 		for _, r := range rows {
 			if r.Outcome == g.Outcome {

@@ -84,7 +84,7 @@ func (q *request) showStatus(status int, name, title string, body any) error {
 // to leads on to another page after a change, where the notice is shown once.
 func (q *request) to(path, notice string) error {
 	if notice != "" {
-		http.SetCookie(q.w, &http.Cookie{Name: noticeCookie, Value: notice, Path: "/", MaxAge: 60, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+		http.SetCookie(q.w, &http.Cookie{Name: noticeCookie, Value: notice, Path: "/", MaxAge: 60, HttpOnly: true, SameSite: http.SameSiteLaxMode}) //nolint:gosec // no secret, and http is for this machine
 	}
 	http.Redirect(q.w, q.r, path, http.StatusSeeOther)
 	return nil

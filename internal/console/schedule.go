@@ -113,7 +113,7 @@ func (t timing) save(q *request, o schedule.Owner) error {
 		if err := q.c.Schedules.Delete(q.ctx(), o, q.by()); err != nil {
 			return err
 		}
-	case t.Scheduled && !(stored.Scheduled && sameJSON(stored.Schedule, sch)):
+	case t.Scheduled && (!stored.Scheduled || !sameJSON(stored.Schedule, sch)):
 		if _, err := q.c.Schedules.Put(q.ctx(), o, sch, q.by()); err != nil {
 			return err
 		}
@@ -123,7 +123,7 @@ func (t timing) save(q *request, o schedule.Owner) error {
 	switch {
 	case !t.Own && stored.Own:
 		return q.c.Settings.DropRecipients(q.ctx(), o, q.by())
-	case t.Own && !(stored.Own && sameJSON(stored.Recipients, r)):
+	case t.Own && (!stored.Own || !sameJSON(stored.Recipients, r)):
 		_, err := q.c.Settings.PutRecipients(q.ctx(), o, r, q.by())
 		return err
 	}
@@ -162,9 +162,13 @@ func (q *request) scheduleForm(t timing, wrong map[string]string) scheduleForm {
 	}
 	form.Enabled.Checked, form.Zone.List = s.Enabled, "zones"
 	form.Kind.Choices = []choice{
-		{string(schedule.Weekdays), "Every weekday (Mon–Fri)"}, {string(schedule.Daily), "Everyday"}, {string(schedule.Weekly), "Weekly, on chosen days"},
-		{string(schedule.MonthlyDay), "Monthly, on a day of the month"}, {string(schedule.MonthlyNth), "Monthly, on a day of the week"},
-		{string(schedule.Hourly), "Hourly"}, {string(schedule.Minutes), "Every N minutes"},
+		{string(schedule.Weekdays), "Every weekday (Mon–Fri)"},
+		{string(schedule.Daily), "Everyday"},
+		{string(schedule.Weekly), "Weekly, on chosen days"},
+		{string(schedule.MonthlyDay), "Monthly, on a day of the month"},
+		{string(schedule.MonthlyNth), "Monthly, on a day of the week"},
+		{string(schedule.Hourly), "Hourly"},
+		{string(schedule.Minutes), "Every N minutes"},
 	}
 	form.Nth.Choices = []choice{{"1", "1st"}, {"2", "2nd"}, {"3", "3rd"}, {"4", "4th"}, {"5", "Last"}}
 	form.Day.Hint = "29 to 31: the last day of shorter months"

@@ -134,8 +134,10 @@ func (c *console) limitsForm(q *request, sent settingsForms, p *settingsPage) er
 		name, label, own string
 		budget.Window
 	}{
-		{"hubspot", "HubSpot calls", "110 in 10 s", l.HubSpot}, {"hubspotSearch", "HubSpot searches", "5 in 1 s", l.HubSpotSearch},
-		{"gainsight", "Gainsight calls", "100 in 60 s", l.Gainsight}, {"gainsightDay", "Gainsight calls a day", "50,000 in 86,400 s", l.GainsightDay},
+		{"hubspot", "HubSpot calls", "110 in 10 s", l.HubSpot},
+		{"hubspotSearch", "HubSpot searches", "5 in 1 s", l.HubSpotSearch},
+		{"gainsight", "Gainsight calls", "100 in 60 s", l.Gainsight},
+		{"gainsightDay", "Gainsight calls a day", "50,000 in 86,400 s", l.GainsightDay},
 	} {
 		row := limitRow{Label: one.label, Own: one.own}
 		row.Calls = control{Path: one.name + ".calls", Label: one.label + ": calls", Kind: "number", Bare: true}
@@ -165,7 +167,7 @@ func (c *console) retentionForm(q *request, sent settingsForms, p *settingsPage)
 		return control{Path: name, Label: label, Kind: "number", Value: strconv.Itoa(n), Hint: hint}
 	}
 	p.Retention = []control{
-		days("errorFiles", "Error logs, days", "1 to 3,650", r.ErrorFiles), days("staged", "Records on their way, days", "1 to 30", r.Staged),
+		days("errorFiles", "Error logs, days", "1 to 365", r.ErrorFiles), days("staged", "Records on their way, days", "1 to 14", r.Staged),
 		days("runs", "Runs and activity, days", "30 to 3,650", r.Runs),
 	}
 	return nil
@@ -304,7 +306,7 @@ func (c *console) saveZone(q *request) error {
 	if _, ok := loadZone(name); !ok {
 		return q.showStatus(422, "zone", "Time zone", zonePage{name, "This time zone is not known: use a name such as Europe/Berlin."})
 	}
-	http.SetCookie(q.w, &http.Cookie{Name: zoneCookie, Value: name, Path: "/", MaxAge: 365 * 24 * 3600, SameSite: http.SameSiteLaxMode})
+	http.SetCookie(q.w, &http.Cookie{Name: zoneCookie, Value: name, Path: "/", MaxAge: 365 * 24 * 3600, SameSite: http.SameSiteLaxMode}) //nolint:gosec // no secret; the script sets it too, and http is for this machine
 	back := form.Get("back")
 	if !slices.Contains([]string{"/settings", "/activity", "/jobs", "/chains"}, back) {
 		back = "/activity"
