@@ -116,6 +116,8 @@ func knob(t *testing.T, words []string, o *hubspotsim.Options, partSize *int) {
 		}
 	case "empty-text":
 		o.EmptyText = true
+	case "window":
+		// of webhooks; see play
 	case "string-ids":
 		o.StringIDs = true
 	case "disorder":

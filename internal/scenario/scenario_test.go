@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"golang.org/x/tools/txtar"
 
@@ -38,9 +39,16 @@ func play(t *testing.T, archive *txtar.Archive) {
 			w.target.RemoveField("company", "HubSpot_Account_ID_90210__gc")
 		case strings.Contains(string(f.Data), "second-portal"):
 			w.source.AddPortal(777, "other.example")
+		case strings.Contains(string(f.Data), "window 5s"):
+			w.window = 5 * time.Second
+			w.start()
 		}
 	}
 	w.authorize()
+	defer func() {
+		w.silence()
+		w.sys.Close()
+	}()
 	w.calls = w.counters()
 	w.config = map[string][]byte{}
 	for _, f := range archive.Files {

@@ -87,6 +87,12 @@ func (w *world) do(s step) {
 		"die":        w.stepDie,
 		"when":       w.stepWhen,
 		"job":        w.stepJob,
+		"webhooks":   w.stepWebhooks,
+		"told":       w.stepTold,
+		"burst":      w.stepBurst,
+		"fill":       w.stepFill,
+		"edit":       w.stepEdit,
+		"option":     w.stepOption,
 		"advance":    func(s step) { w.advance(w.duration(s, 1)) },
 		"reset":      func(step) { w.calls = w.counters() },
 	}
@@ -150,6 +156,10 @@ func (w *world) stepHubSpot(s step) {
 		p.SetSilently(w.word(s, 2), w.id(s, 3), s.pairs)
 	case "archive":
 		p.Archive(w.word(s, 2), w.id(s, 3))
+	case "purge":
+		p.Purge(w.word(s, 2), w.id(s, 3))
+	case "disassociate":
+		p.Dissociate(w.word(s, 2), w.id(s, 3), w.word(s, 4), w.id(s, 5), s.pairs["label"])
 	case "restore":
 		p.Restore(w.word(s, 2), w.id(s, 3))
 	case "merge":

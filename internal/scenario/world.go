@@ -67,6 +67,10 @@ type world struct {
 	at                           int
 	ids                          atomic.Int64
 	config                       map[string][]byte // :: file of config/ → text
+	hooks                        hooks
+	edits                        int             // that were made by the steps edit
+	window                       time.Duration   // of webhooks; 0 = as it comes
+	noted                        map[run.ID]bool // runs that have a line
 }
 
 // newWorld returns a world whose connection is authorized.
@@ -81,7 +85,7 @@ func newWorld(t testing.TB, o hubspotsim.Options, partSize int) *world {
 // unauthorizedWorld returns a world without a connection.
 func unauthorizedWorld(t testing.TB, o hubspotsim.Options, partSize int) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), names: map[string]string{}, partSize: partSize}
+	w := &world{t: t, dir: t.TempDir(), names: map[string]string{}, partSize: partSize, noted: map[run.ID]bool{}}
 	o.AutoApprove = true
 	if o.Limits.Off {
 		w.limits.HubSpot = budget.Window{Calls: 1_000_000, Per: time.Second}
@@ -128,6 +132,7 @@ func (w *world) start() {
 		Gainsight:      gainsight.Config{URL: "https://acme.gainsight.test", AccessKey: accessKey},
 		ConnectionName: "HS",
 		Limits:         w.limits,
+		Webhook:        connector.Webhook{URL: webhookURL, AppID: 1_234_567, Window: w.window},
 	}
 	w.sys, err = inprocess.New(settings, connector.Ports{
 		Table: gatedTable{w.bolt, w.gate}, Bucket: gatedBucket{w.files, w.gate}, Sealer: sealer,
@@ -226,6 +231,7 @@ func (w *world) run(in run.Input) inprocess.Result {
 // note adds a run's line, with its reason, and its error file.
 func (w *world) note(r run.Run) {
 	w.t.Helper()
+	w.noted[r.ID] = true
 	c := r.Counts
 	line := fmt.Sprintf("%s: %s; %d read, %d filtered, %d inserted, %d updated, %d unchanged, %d rejected",
 		r.JobName, r.Status, c.Extracted, c.Filtered, c.Inserted, c.Updated, c.Unchanged, c.Rejected)

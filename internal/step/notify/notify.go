@@ -67,14 +67,23 @@ func (n *Notifier) Round(ctx context.Context, in Input) (step.Turn, error) {
 		}
 	}
 	id := fmt.Sprintf("%s-%d", in.Execution, in.Round)
-	if err := n.tell(ctx, id, round, runs); err != nil {
-		return done, fmt.Errorf("send outcome of %s: %w", id, err)
+	if !quiet(round, runs) {
+		if err := n.tell(ctx, id, round, runs); err != nil {
+			return done, fmt.Errorf("send outcome of %s: %w", id, err)
+		}
 	}
 	round.Notified = true
 	if err := n.Runs.SaveRound(ctx, round); err != nil && !fault.Is(err, fault.Conflict) {
 		return done, fmt.Errorf("note that %s was told: %w", id, err)
 	}
 	return done, nil
+}
+
+// quiet reports whether nobody wants to know: runs of marked records come every
+// minute, and are told if they fail.
+func quiet(round run.Round, runs []run.Run) bool {
+	other := func(r run.Run) bool { return r.Mode != run.ModeMarked }
+	return round.Status != run.Failed && len(runs) > 0 && !slices.ContainsFunc(runs, other)
 }
 
 // tell sends the message to whom it concerns. One way that fails does not keep
