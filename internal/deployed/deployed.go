@@ -8,10 +8,12 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/oklog/ulid/v2"
 
@@ -20,6 +22,7 @@ import (
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/machine/sfnmachine"
 	"hubspotconnector/internal/mail"
+	"hubspotconnector/internal/mail/sesmail"
 	"hubspotconnector/internal/secret/kmssealer"
 	"hubspotconnector/internal/serve"
 	"hubspotconnector/internal/table/dynamotable"
@@ -42,13 +45,9 @@ func Connector(app *serve.App) (*connector.Connector, error) {
 
 // open returns the ports of what the deployment names.
 func open(d connector.Deployment) (connector.Ports, error) {
-	// Timeouts and retries are those for calls within a region.
-	account, err := config.LoadDefaultConfig(context.Background(), config.WithDefaultsMode(aws.DefaultsModeInRegion))
+	account, err := account()
 	if err != nil {
-		return connector.Ports{}, fault.Wrap(err, fault.Invalid, "The AWS configuration of this function cannot be read.")
-	}
-	if account.Region == "" {
-		return connector.Ports{}, fault.New(fault.Invalid, "Set these settings: AWS_REGION.")
+		return connector.Ports{}, err
 	}
 	files := s3.NewFromConfig(account, func(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil })
 	p := connector.Ports{
@@ -59,14 +58,39 @@ func open(d connector.Deployment) (connector.Ports, error) {
 		NewID:  func() string { return ulid.Make().String() },
 	}
 	if d.Secret != "" {
-		p.Secret = (&Secrets{Client: secretsmanager.NewFromConfig(account), ID: d.Secret}).Get
+		p.Secret = (&Secrets{Read: secretsmanager.NewFromConfig(account).GetSecretValue, ID: d.Secret}).Get
 	}
 	if d.ChainMachine != "" {
 		if p.Machines, err = sfnmachine.New(sfn.NewFromConfig(account), d.ChainMachine); err != nil {
 			return p, err
 		}
 	}
+	if d.MailFrom != "" {
+		p.Sender = sesmail.New(sesv2.NewFromConfig(account), sesmail.Options{From: d.MailFrom, To: d.MailTo})
+	}
 	return p, nil
+}
+
+// account is the configuration that Lambda gives in the environment. The chain of
+// other places that may hold credentials is left out: it would be a third of the
+// function.
+func account() (aws.Config, error) {
+	env, err := config.NewEnvConfig()
+	if err != nil {
+		return aws.Config{}, fault.Wrap(err, fault.Invalid, "An AWS variable of the environment is not what it should be. Check those whose names begin with AWS_.")
+	}
+	if env.Region == "" {
+		return aws.Config{}, fault.New(fault.Invalid, "Set these settings: AWS_REGION.")
+	}
+	found := aws.Config{
+		Region: env.Region, Credentials: credentials.StaticCredentialsProvider{Value: env.Credentials}, ConfigSources: []any{env},
+		// Timeouts and retries are those for calls within a region.
+		DefaultsMode: aws.DefaultsModeInRegion, RetryMaxAttempts: env.RetryMaxAttempts,
+	}
+	if env.BaseEndpoint != "" {
+		found.BaseEndpoint = &env.BaseEndpoint
+	}
+	return found, nil
 }
 
 // nobody is told anything: there is no sender.

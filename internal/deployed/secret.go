@@ -18,18 +18,14 @@ import (
 // object of texts. The entry is read when a field is asked for first, and again
 // after five minutes. It is used by pointer and may be used at once.
 type Secrets struct {
-	Client SecretsClient
-	ID     string           // the entry's ARN
-	Now    func() time.Time // nil = time.Now
+	// Read is the GetSecretValue of a client of Secrets Manager.
+	Read func(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
+	ID   string           // the entry's ARN
+	Now  func() time.Time // nil = time.Now
 
 	mu     sync.Mutex
 	read   time.Time // when; zero = never
 	fields map[string]secret.Text
-}
-
-// SecretsClient is the part of Secrets Manager's client that is used.
-type SecretsClient interface {
-	GetSecretValue(ctx context.Context, in *secretsmanager.GetSecretValueInput, opts ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
 }
 
 const (
@@ -66,7 +62,7 @@ func (s *Secrets) Get(ctx context.Context, name string, fresh bool) (secret.Text
 }
 
 func (s *Secrets) load(ctx context.Context) (map[string]secret.Text, error) {
-	out, err := s.Client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &s.ID})
+	out, err := s.Read(ctx, &secretsmanager.GetSecretValueInput{SecretId: &s.ID})
 	if err != nil {
 		return nil, awsfault.Wrap(err, "Secrets Manager", "the connector's secret")
 	}

@@ -39,7 +39,7 @@ func (e *entry) GetSecretValue(_ context.Context, in *secretsmanager.GetSecretVa
 func TestSecretsAreReadAtFirstUseAndKept(t *testing.T) {
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	e := &entry{t: t, value: `{"a":"one","b":"two"}`}
-	s := &deployed.Secrets{Client: e, ID: arn, Now: func() time.Time { return now }}
+	s := &deployed.Secrets{Read: e.GetSecretValue, ID: arn, Now: func() time.Time { return now }}
 	steps := []struct {
 		name  string
 		after time.Duration
@@ -73,7 +73,7 @@ func TestSecretsAreReadAtFirstUseAndKept(t *testing.T) {
 func TestSecretsThatCannotBeReadAgainAreKept(t *testing.T) {
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	e := &entry{t: t, value: `{"a":"one"}`}
-	s := &deployed.Secrets{Client: e, ID: arn, Now: func() time.Time { return now }}
+	s := &deployed.Secrets{Read: e.GetSecretValue, ID: arn, Now: func() time.Time { return now }}
 	if _, err := s.Get(t.Context(), "a", false); err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestSecretsThatCannotBeReadSayWhy(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := &deployed.Secrets{Client: &entry{t: t, value: tt.value, err: tt.err}, ID: arn}
+			s := &deployed.Secrets{Read: (&entry{t: t, value: tt.value, err: tt.err}).GetSecretValue, ID: arn}
 			got, err := s.Get(t.Context(), "a", false)
 			if got != "" || !fault.Is(err, tt.kind) || !strings.Contains(fault.MessageOf(err), tt.message) {
 				t.Errorf("%v, %v, want %s %q", got, err, tt.kind, tt.message)

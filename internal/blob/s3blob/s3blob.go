@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -26,9 +27,24 @@ import (
 
 // Bucket is a blob.Bucket in S3. Use New.
 type Bucket struct {
-	client *s3.Client
+	client calls
 	name   string
 	sleep  func(ctx context.Context, d time.Duration) error
+}
+
+// calls are the operations that are used. The client is not kept: beside
+// libraries that look methods up by name, the linker would keep all of its methods.
+type calls struct {
+	GetObject               func(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
+	HeadObject              func(context.Context, *s3.HeadObjectInput, ...func(*s3.Options)) (*s3.HeadObjectOutput, error)
+	PutObject               func(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
+	DeleteObject            func(context.Context, *s3.DeleteObjectInput, ...func(*s3.Options)) (*s3.DeleteObjectOutput, error)
+	ListObjectsV2           func(context.Context, *s3.ListObjectsV2Input, ...func(*s3.Options)) (*s3.ListObjectsV2Output, error)
+	CreateMultipartUpload   func(context.Context, *s3.CreateMultipartUploadInput, ...func(*s3.Options)) (*s3.CreateMultipartUploadOutput, error)
+	UploadPart              func(context.Context, *s3.UploadPartInput, ...func(*s3.Options)) (*s3.UploadPartOutput, error)
+	CompleteMultipartUpload func(context.Context, *s3.CompleteMultipartUploadInput, ...func(*s3.Options)) (*s3.CompleteMultipartUploadOutput, error)
+	AbortMultipartUpload    func(context.Context, *s3.AbortMultipartUploadInput, ...func(*s3.Options)) (*s3.AbortMultipartUploadOutput, error)
+	PresignGetObject        func(context.Context, *s3.GetObjectInput, ...func(*s3.PresignOptions)) (*v4.PresignedHTTPRequest, error)
 }
 
 var _ blob.Bucket = (*Bucket)(nil)
@@ -43,7 +59,10 @@ type Options struct {
 // may be on. Its credentials may read, write, delete and list: if they may not
 // list, S3 says of a missing file that access is denied.
 func New(client *s3.Client, name string, o Options) *Bucket {
-	b := &Bucket{client: client, name: name, sleep: o.Sleep}
+	b := &Bucket{name: name, sleep: o.Sleep, client: calls{
+		client.GetObject, client.HeadObject, client.PutObject, client.DeleteObject, client.ListObjectsV2, client.CreateMultipartUpload,
+		client.UploadPart, client.CompleteMultipartUpload, client.AbortMultipartUpload, s3.NewPresignClient(client).PresignGetObject,
+	}}
 	if b.sleep == nil {
 		b.sleep = sleep
 	}
@@ -91,17 +110,18 @@ func (b *Bucket) List(ctx context.Context, prefix string) ([]blob.Info, error) {
 		return nil, err
 	}
 	var files []blob.Info
-	pages := s3.NewListObjectsV2Paginator(b.client, &s3.ListObjectsV2Input{Bucket: &b.name, Prefix: &prefix})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+	for in := (&s3.ListObjectsV2Input{Bucket: &b.name, Prefix: &prefix}); ; {
+		page, err := b.client.ListObjectsV2(ctx, in)
 		if err != nil {
 			return nil, wrap(err)
 		}
 		for _, o := range page.Contents {
 			files = append(files, blob.Info{Name: aws.ToString(o.Key), Size: aws.ToInt64(o.Size), Modified: aws.ToTime(o.LastModified)})
 		}
+		if in.ContinuationToken = page.NextContinuationToken; in.ContinuationToken == nil {
+			return files, nil
+		}
 	}
-	return files, nil
 }
 
 // Delete implements blob.Bucket.
@@ -127,7 +147,7 @@ func (b *Bucket) Link(ctx context.Context, name, as string, valid time.Duration)
 		return "", wrap(err)
 	}
 	disposition := mime.FormatMediaType("attachment", map[string]string{"filename": as})
-	request, err := s3.NewPresignClient(b.client).PresignGetObject(ctx, &s3.GetObjectInput{
+	request, err := b.client.PresignGetObject(ctx, &s3.GetObjectInput{
 		Bucket: &b.name, Key: &name, ResponseContentDisposition: &disposition,
 	}, s3.WithPresignExpires(max(time.Second, min(valid, maxLink))))
 	if err != nil {

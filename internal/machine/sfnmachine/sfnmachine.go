@@ -30,9 +30,17 @@ import (
 // fault.Transient and Throttled, after which the call may have had its effect:
 // all calls may be repeated.
 type Machines struct {
-	client     *sfn.Client
+	client     calls
 	machine    string // ARN of the machine, its version or its alias
 	executions string // what all ARNs of its executions begin with
+}
+
+// calls are the operations that are used. The client is not kept: beside
+// libraries that look methods up by name, the linker would keep all of its methods.
+type calls struct {
+	StartExecution    func(context.Context, *sfn.StartExecutionInput, ...func(*sfn.Options)) (*sfn.StartExecutionOutput, error)
+	StopExecution     func(context.Context, *sfn.StopExecutionInput, ...func(*sfn.Options)) (*sfn.StopExecutionOutput, error)
+	DescribeExecution func(context.Context, *sfn.DescribeExecutionInput, ...func(*sfn.Options)) (*sfn.DescribeExecutionOutput, error)
 }
 
 var _ machine.Machines = (*Machines)(nil)
@@ -47,7 +55,7 @@ func New(client *sfn.Client, arn string) (*Machines, error) {
 		return nil, fault.New(fault.Invalid, "%q is not the ARN of a state machine: it looks like arn:aws:states:region:account:stateMachine:name.", arn)
 	}
 	parts[5] = "execution"
-	return &Machines{client: client, machine: arn, executions: strings.Join(parts[:7], ":") + ":"}, nil
+	return &Machines{client: calls{client.StartExecution, client.StopExecution, client.DescribeExecution}, machine: arn, executions: strings.Join(parts[:7], ":") + ":"}, nil
 }
 
 // What an execution can be started with (Step Functions API reference,

@@ -32,14 +32,14 @@ type Options struct {
 
 // Sender is a mail.Sender.
 type Sender struct {
-	client *sesv2.Client
-	o      Options
+	send func(context.Context, *sesv2.SendEmailInput, ...func(*sesv2.Options)) (*sesv2.SendEmailOutput, error)
+	o    Options
 }
 
 var _ mail.Sender = (*Sender)(nil)
 
 // New returns a sender.
-func New(client *sesv2.Client, o Options) *Sender { return &Sender{client: client, o: o} }
+func New(client *sesv2.Client, o Options) *Sender { return &Sender{send: client.SendEmail, o: o} }
 
 // Send implements mail.Sender. After an error some may have been told. It is
 // fault.Invalid if an address is not verified or wrong, or SES does not let the
@@ -77,7 +77,7 @@ func joined(errs []error) error {
 
 func (s *Sender) one(ctx context.Context, id, address string, m mail.Message) error {
 	text := func(data string) *types.Content { return &types.Content{Data: &data, Charset: aws.String("UTF-8")} }
-	_, err := s.client.SendEmail(ctx, &sesv2.SendEmailInput{
+	_, err := s.send(ctx, &sesv2.SendEmailInput{
 		FromEmailAddress: &s.o.From,
 		Destination:      &types.Destination{ToAddresses: []string{address}},
 		Content:          &types.EmailContent{Simple: &types.Message{Subject: text(m.Subject), Body: &types.Body{Text: text(m.Body)}}},

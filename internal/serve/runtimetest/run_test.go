@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 
 	"hubspotconnector/internal/awstest"
 	"hubspotconnector/internal/blob/s3blob"
@@ -70,7 +71,7 @@ func newWorld(t *testing.T, companies int) *world {
 		"AWS_REGION": awstest.Region, "AWS_ACCESS_KEY_ID": "000000000000", "AWS_SECRET_ACCESS_KEY": "test", "AWS_ENDPOINT_URL": engine.Endpoint,
 		"TABLE": "table", "BUCKET": "bucket", "CHAIN_MACHINE": "arn:aws:states:" + awstest.Region + ":000000000000:stateMachine:chain",
 		"HUBSPOT_CLIENT_ID": "client", "HUBSPOT_API_URL": origins["HubSpot"], "HUBSPOT_APP_URL": origins["HubSpot"], "REDIRECT_URL": back,
-		"GAINSIGHT_URL": origins["Gainsight"],
+		"GAINSIGHT_URL": origins["Gainsight"], "MAIL_FROM": "sync@acme.example", "MAIL_TO": "ann@acme.example",
 	}
 	w.equip(config)
 	w.reader = connector.New(connector.Settings{
@@ -107,6 +108,9 @@ func (w *world) equip(config aws.Config) {
 		Name: aws.String("s"), SecretString: aws.String(`{"hubspotClientSecret":"canary-secret","gainsightAccessKey":"canary-key","gainsightClientSecret":""}`),
 	})
 	if err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := sesv2.NewFromConfig(config).CreateEmailIdentity(ctx, &sesv2.CreateEmailIdentityInput{EmailIdentity: aws.String("sync@acme.example")}); err != nil {
 		w.t.Fatal(err)
 	}
 	w.env["KEY"], w.env["SECRET"] = *key.KeyMetadata.Arn, *entry.ARN

@@ -3,7 +3,7 @@
 //
 // Whoever writes an item leaves a mark of the write in it. A write that was
 // sent again, because its answer was lost, finds its own mark and knows that it
-// has happened: a condition is never reported as failed by the caller's own write.
+// has happened: it counts once, and its condition does not fail because of itself.
 package dynamotable
 
 import (
@@ -34,12 +34,14 @@ const (
 	attrMark      = "mark" // names the write that wrote it
 )
 
-// Conditions on an item, alive if it has not expired.
+// Conditions on an item, alive if it has not expired. A Put without a condition
+// asks for an item that the same Put has not written before.
 const (
 	ifAlive   = "attribute_not_exists(expires) OR expires > :now"
 	ifAbsent  = "attribute_not_exists(pk) OR expires <= :now"
 	ifVersion = "version = :if AND (" + ifAlive + ")"
 	ifExpired = "expires <= :now"
+	ifNotMine = "(" + ifAlive + ")"
 )
 
 // tries is how often a call is made that another one of the same items disturbs,
@@ -48,9 +50,20 @@ const tries = 10
 
 // Table is one DynamoDB table. Use New.
 type Table struct {
-	client *dynamodb.Client
+	client calls
 	name   string
 	o      Options
+}
+
+// calls are the operations that are used. The client is not kept: beside
+// libraries that look methods up by name, the linker would keep all of its methods.
+type calls struct {
+	GetItem            func(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+	BatchGetItem       func(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
+	Query              func(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
+	UpdateItem         func(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+	DeleteItem         func(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
+	TransactWriteItems func(context.Context, *dynamodb.TransactWriteItemsInput, ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error)
 }
 
 // Options are the table's clock and patience.
@@ -68,7 +81,7 @@ func New(client *dynamodb.Client, name string, o Options) *Table {
 	if o.Sleep == nil {
 		o.Sleep = sleep
 	}
-	return &Table{client: client, name: name, o: o}
+	return &Table{client: calls{client.GetItem, client.BatchGetItem, client.Query, client.UpdateItem, client.DeleteItem, client.TransactWriteItems}, name: name, o: o}
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -125,6 +125,9 @@ func TestALostCallIsMadeGoodByAnotherTry(t *testing.T) {
 						if err != nil || *made != 2 {
 							t.Errorf("%v after %d calls, want success after 2", err, *made)
 						}
+						if b, err := whole.Get(t.Context(), at(p, "b", "").Key); err == nil && b.Version != 1 {
+							t.Errorf("a new item has version %d, as if it had been put twice", b.Version)
+						}
 					} else {
 						if !fault.Is(err, fault.Transient) || *made != 1 {
 							t.Errorf("%v after %d calls, want Transient after 1", err, *made)

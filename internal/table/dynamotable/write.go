@@ -39,7 +39,7 @@ func (t *Table) plan(op table.Op, mark string, over bool) write {
 	case op.Verb == table.Put && over:
 		w.cond, set, w.values[":version"] = ifExpired, "version = :version", number(1)
 	case op.Verb == table.Put:
-		w.cond = ifAlive
+		w.cond = ifNotMine
 		w.values[":zero"], w.values[":one"] = number(0), number(1)
 	}
 	if w.cond != "" {
