@@ -90,7 +90,21 @@ func scalar(v reflect.Value) string {
 		j := json.NewEncoder(&quoted)
 		j.SetEscapeHTML(false)
 		_ = j.Encode(text) // text never fails
-		return strings.TrimSuffix(quoted.String(), "\n")
+		return escaped(strings.TrimSuffix(quoted.String(), "\n"))
 	}
 	return fmt.Sprint(v.Interface())
+}
+
+// escaped escapes, in a quoted text, the characters that YAML does not allow as
+// they are and JSON does.
+func escaped(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if 0x7f <= r && r <= 0x9f || r == 0xfeff || r == 0xfffe || r == 0xffff {
+			_, _ = fmt.Fprintf(&b, `\u%04x`, r) // it never fails
+			continue
+		}
+		_, _ = b.WriteRune(r) // likewise
+	}
+	return b.String()
 }

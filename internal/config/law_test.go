@@ -1,10 +1,12 @@
 package config_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strings"
 	"testing"
+	"unicode"
 
 	"pgregory.net/rapid"
 
@@ -23,6 +25,7 @@ func TestExportThenApplyIsTheIdentity(t *testing.T) {
 				"", " ", "null", "~", "true", "no", "1", "007", "1e3", "0x1F", "2026-11-30", "06:30", "a: b", "- a", "#a", "a #b", "'", `"`, `\`, `a\nb`,
 				"{a}", "[a]", "*a", "&a", "!a", "%a", "@a", "`a", "| a", "> a", "?", ":", "-", "---", "...", "<<", "=", " a", "a ", "\ta", "a\nb", "\n", "a\n", "\na", "a\n\nb ",
 				"$", "$$", "${portal}", "${connection}", "ü", "日本", "a_90210", "a_90210__gc", "a_H$S_9", "_90210", "90210", "\u00a0", "\u2028", "\U0001F600",
+				"\u007f", "a\u0085", "\u0099", "\ufeff", "\uffff",
 			}),
 			rapid.StringOfN(rapid.RuneFrom([]rune("ab 0_$:#-'\"{}[],&*!|>%@`\\\n\tü")), 0, 12, -1),
 		)
@@ -30,7 +33,7 @@ func TestExportThenApplyIsTheIdentity(t *testing.T) {
 		n++
 		value := text("default")
 		j := job.Job{Name: fmt.Sprintf("%d", n) + strings.Map(func(r rune) rune {
-			if r < ' ' {
+			if unicode.IsControl(r) {
 				return -1
 			}
 			return r
@@ -46,6 +49,9 @@ func TestExportThenApplyIsTheIdentity(t *testing.T) {
 		doc, err := w.Export(context.Background())
 		if err != nil {
 			t.Fatal(err)
+		}
+		if at := bytes.IndexFunc(doc, func(r rune) bool { return r != '\n' && unicode.IsControl(r) }); at >= 0 {
+			t.Fatalf("byte %d is not allowed in YAML:\n%q", at, doc)
 		}
 		changes, err := w.Apply(context.Background(), doc, "bob")
 		if err != nil || len(changes) != 0 {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/mapping"
@@ -107,7 +108,7 @@ func CleanName(what, name string) (string, error) {
 		return "", fault.New(fault.Invalid, "Give the %s a name.", what)
 	case len([]rune(name)) > maxName:
 		return "", fault.New(fault.Invalid, "The name of the %s is longer than %d characters.", what, maxName)
-	case strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\uFFFD' }):
+	case strings.ContainsFunc(name, func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar }):
 		return "", fault.New(fault.Invalid, "The name of the %s holds characters that cannot be shown.", what)
 	}
 	return name, nil
