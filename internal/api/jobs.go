@@ -129,7 +129,7 @@ func (a *api) jobs() {
 		return nil, a.Jobs.Delete(ctx, in.ID, by(ctx))
 	})
 	register(a, operation{
-		id: "cloneJob", method: "POST", path: "/jobs/{id}/clone", tag: "Jobs", summary: "Copy a job under another name", role: signin.Admin, status: http.StatusCreated, conflict: true,
+		id: "cloneJob", method: "POST", path: "/jobs/{id}/clone", tag: "Jobs", summary: "Copy a job under another name", role: signin.Admin, status: http.StatusCreated, conflict: true, vendor: true,
 	}, func(ctx context.Context, in *struct {
 		ByID
 		Body CloneInput
