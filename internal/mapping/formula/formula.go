@@ -10,18 +10,10 @@
 package formula
 
 import (
-	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/expr-lang/expr"
-	"github.com/expr-lang/expr/file"
-	"github.com/expr-lang/expr/parser"
-	"github.com/expr-lang/expr/types"
-	"github.com/expr-lang/expr/vm"
 
 	"hubspotconnector/internal/mapping/condition"
 	"hubspotconnector/internal/record"
@@ -30,16 +22,17 @@ import (
 // Bounds of an expression and of what it makes.
 const (
 	MaxLength = 2000 // characters of an expression
-	maxNodes  = 300
+	maxParts  = 300
+	maxDepth  = 60     // parts within parts
 	maxText   = 65_536 // bytes of a text that a function makes
 )
 
 // Formula is a compiled expression. It may be used at once.
 type Formula struct {
-	program *vm.Program
-	fields  []record.Field
-	used    []int // places of the fields that it reads
-	result  record.Type
+	root   node
+	fields []record.Field
+	used   []int // places of the fields that it reads
+	result record.Type
 }
 
 // Error is what is wrong with an expression, as one sentence for the admin.
@@ -59,60 +52,16 @@ func Compile(expression string, fields []record.Field, result record.Type) (*For
 	case len([]rune(expression)) > MaxLength:
 		return nil, wrong("The expression has more than %d characters: shorten it.", MaxLength)
 	}
-	tree, err := parser.Parse(rename(expression))
-	if err != nil {
-		return nil, explain(err)
-	}
-	w := &rewriter{fields: fields}
-	safe, err := w.rewrite(tree.Node)
+	tokens, err := scan(expression)
 	if err != nil {
 		return nil, err
 	}
-	env := types.Map{nowName: types.Any}
-	for _, i := range w.used {
-		env[fieldName(i)] = types.Any
-	}
-	options := []expr.Option{expr.Env(env), expr.DisableAllBuiltins(), expr.Optimize(false)}
-	for name, fn := range functions {
-		options = append(options, expr.Function(prefix+name, fn.guarded))
-	}
-	program, err := expr.Compile(safe.String(), options...)
+	p := &parser{tokens: tokens, fields: fields}
+	root, err := p.whole()
 	if err != nil {
-		return nil, explain(err)
+		return nil, err
 	}
-	return &Formula{program: program, fields: fields, used: w.used, result: result}, nil
-}
-
-// The names in a rewritten expression: nothing in it has the name that the admin
-// wrote, so that no field and no function is taken for one of the library.
-const (
-	prefix  = "fn_"
-	nowName = "now_"
-)
-
-func fieldName(at int) string { return fmt.Sprintf("v%d", at) }
-
-// ifName stands for the function if, whose name the library takes for itself.
-const ifName = "if_"
-
-var textOrIf = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|'(?:[^'\\\\]|\\\\.)*'|`[^`]*`|\\bif\\s*\\(")
-
-// rename renames calls of if, but not in texts.
-func rename(expression string) string {
-	return textOrIf.ReplaceAllStringFunc(expression, func(found string) string {
-		if strings.HasPrefix(found, "if") {
-			return ifName + "("
-		}
-		return found
-	})
-}
-
-// explain makes a sentence of what the library says.
-func explain(err error) error {
-	if at, ok := errors.AsType[*file.Error](err); ok {
-		return wrong("The expression cannot be read at character %d: %s.", at.Column+1, strings.ReplaceAll(at.Message, ifName, "if"))
-	}
-	return wrong("The expression cannot be read: check its brackets and commas.")
+	return &Formula{root: root, fields: fields, used: p.used, result: result}, nil
 }
 
 // Value computes the value for a record; values are parallel to the fields. Null
@@ -120,12 +69,7 @@ func explain(err error) error {
 // with, such as a text where a number is needed, or if the result is not of its
 // type. Functions of today count from now; dates are those of UTC.
 func (f *Formula) Value(values []*string, now time.Time) (value *string, ok bool) {
-	env := make(map[string]any, len(f.used)+1)
-	env[nowName] = now.UTC()
-	for _, i := range f.used {
-		env[fieldName(i)] = typed(f.fields[i].Type, values[i])
-	}
-	made, err := vm.Run(f.program, env)
+	made, err := f.root(&source{fields: f.fields, values: values, now: now.UTC()})
 	if err != nil {
 		return nil, false
 	}
@@ -170,7 +114,7 @@ func (f *Formula) text(made any) (value *string, ok bool) {
 	text := ""
 	switch f.result { //nolint:exhaustive // the types that a formula can have
 	case record.Number:
-		if _, isNumber := number(made); !isNumber {
+		if _, isNumber := asNumber(made); !isNumber {
 			return nil, false
 		}
 		text = textOf(made)

@@ -86,7 +86,7 @@ func TestExpressionsCompute(t *testing.T) {
 		{`coalesce(none, "", amount, 1)`, record.Number, "12.5"},
 		{`if(amount > 10, "big", "small")`, record.String, "big"},
 		{`if(none > 10, "big", "small")`, record.String, "small"},
-		{`if (none == null, "empty")`, record.String, cannot}, // null is nil: see below
+		{`if (none == null, "empty")`, record.String, "empty"},
 		{`if(none == nil, "if (a)", 'b')`, record.String, "if (a)"},
 		{`open ? "open" : "closed"`, record.String, "open"},
 		{`not open or amount >= 12.5 and name != "x"`, record.Boolean, "true"},
@@ -115,16 +115,20 @@ func TestExpressionsCompute(t *testing.T) {
 		{`text(open) + text(day)`, record.String, "true2026-01-31"},
 		{`open`, record.String, "true"},
 		{`"<b>" + 'x' + "=1"`, record.String, "<b>x=1"},
+		{`"a\"b\\c\n" + 'it\'s' + "😀 שלום"`, record.String, "a\"b\\c\nit's😀 שלום"},
+		{"`a\\n`", record.String, "a\\n"},
+		{`1 + 2 * 3 - 4 / 2`, record.Number, "5"},
+		{`(1 + 2) * 3 - 10 - 1`, record.Number, "-2"},
+		{`2 * -3`, record.Number, "-6"},
+		{`not open == false`, record.Boolean, "true"},
+		{`not open and not open or open`, record.Boolean, "true"},
+		{`!open == false`, record.Boolean, "true"},
+		{`open ? none == null ? "a" : "b" : "c"`, record.String, "a"},
+		{`"and" + " or "`, record.String, "and or "},
 	}
 	for _, tt := range tests {
 		t.Run(tt.expression, func(t *testing.T) {
 			f, err := formula.Compile(tt.expression, fields, tt.result)
-			if strings.Contains(tt.expression, "== null") {
-				if err == nil {
-					t.Error("null is no word of expressions")
-				}
-				return
-			}
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -145,40 +149,37 @@ func TestWhatIsWrongIsSaidInASentence(t *testing.T) {
 	tests := []struct{ name, expression, say string }{
 		{"empty", "  ", "empty"},
 		{"too long", strings.Repeat("1+", 1000) + "1", "2000 characters"},
-		{"too many parts", "1" + strings.Repeat("+1", 400), "parts"},
-		{"deep", strings.Repeat("(", 900) + "1" + strings.Repeat(")", 900), ""},
-		{"a bracket", `upper(name`, "character"},
+		{"too many parts", "1" + strings.Repeat("+1", 400), "300 parts"},
+		{"deep brackets", strings.Repeat("(", 900) + "1" + strings.Repeat(")", 900), "within parts"},
+		{"deep signs", strings.Repeat("-", 900) + "1", "within parts"},
+		{"deep nots", strings.Repeat("not ", 400) + "open", "within parts"},
+		{"a bracket", `upper(name`, `character 11, "," is wanted and not the end`},
+		{"a comma", `upper(,name)`, `and not ","`},
+		{"two values", `name name`, "an operator is wanted"},
+		{"half a condition", `open ? 1`, `":" is wanted`},
+		{"an open text", `"name`, "character 1 has no end"},
+		{"an odd number", `1.2.3`, `"1.2.3" at character 1`},
+		{"an operator at the end", `1 +`, "not the end"},
 		{"an unknown field", `upper(nme)`, `no field "nme"`},
 		{"an unknown field by name", `field("Last Name")`, `no field "Last Name"`},
 		{"a computed field name", `field(name)`, "quotation marks"},
+		{"no field name", `field(`, "quotation marks"},
 		{"an unknown function", `exec(name)`, `no function "exec"`},
 		{"a function of ours", `op_add(1, 2)`, `no function "op_add"`},
-		{"a function of the library", `toJSON(name)`, `no function "toJSON"`},
-		{"a loop", `map(1..1000000, # * 2)`, ""},
-		{"a repetition", `repeat("x", 1000000)`, "no function"},
-		{"a range", `1..1000000`, "operator"},
-		{"a power", `9 ** 9`, "operator"},
-		{"a regular expression", `name matches "(a+)+$"`, "operator"},
-		{"a list", `[1, 2]`, "list"},
-		{"a member", `name.x`, "member"},
-		{"the environment", `$env`, "field"},
-		{"a variable", `let x = 1; x`, "part"},
-		{"a sequence", `1; 2`, ""},
-		{"a pipe to nowhere", `name | upper2()`, "no function"},
+		{"now with a time", `now(1)`, "now()"},
+		{"a power", `9 ** 9`, `and not "*"`},
+		{"a range", `1..1000000`, "not a number"},
+		{"a list", `[1, 2]`, `"[" at character 1`},
+		{"a member", `name.x`, `"." at character 5`},
+		{"the environment", `$env`, `"$" at character 1`},
+		{"a sequence", `1; 2`, `";" at character 2`},
+		{"an assignment", `name = 1`, `"=" at character 6`},
 		{"too few arguments", `left(name)`, "left(text, n)"},
 		{"too many arguments", `upper(name, 1)`, "upper(text)"},
-		{"internal names", `now_`, "no field"},
-		{"internal values", `v0`, "no field"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			f, err := formula.Compile(tt.expression, fields, record.String)
-			if tt.name == "deep" && err == nil {
-				if v, ok := f.Value(values(), now); !ok || *v != "1" {
-					t.Error("brackets change the value")
-				}
-				return
-			}
+			_, err := formula.Compile(tt.expression, fields, record.String)
 			problem, ok := errors.AsType[formula.Error](err)
 			if !ok || !strings.Contains(string(problem), tt.say) || !strings.HasSuffix(string(problem), ".") {
 				t.Errorf("%v", err)

@@ -20,8 +20,8 @@ type function struct {
 
 var errArgument = errors.New("a value of another type is needed")
 
-// guarded is the function as the library calls it.
-func (f function) guarded(args ...any) (any, error) {
+// guarded computes the function.
+func (f function) guarded(args []any) (any, error) {
 	if !f.nulls && slices.ContainsFunc(args, isNull) {
 		return nil, nil //nolint:nilnil // null is a value here
 	}
@@ -143,7 +143,7 @@ func onTexts(holds func(text, part string) bool) function {
 
 func onNumber(usage, meaning string, make func(float64) float64) function {
 	return function{usage: usage, meaning: meaning, least: 1, most: 1, call: func(a []any) (any, error) {
-		n, ok := number(a[0])
+		n, ok := asNumber(a[0])
 		if !ok {
 			return nil, errArgument
 		}
@@ -171,8 +171,8 @@ func comparison(holds func(order int) bool) function {
 }
 
 func compare(a, b any) (int, error) {
-	x, okX := number(a)
-	y, okY := number(b)
+	x, okX := asNumber(a)
+	y, okY := asNumber(b)
 	_, timeA := a.(time.Time)
 	_, timeB := b.(time.Time)
 	switch {

@@ -12,7 +12,7 @@ import (
 func isNull(v any) bool { return v == nil || v == "" }
 
 // number returns a value that is a number.
-func number(v any) (float64, bool) {
+func asNumber(v any) (float64, bool) {
 	switch v := v.(type) {
 	case float64:
 		return v, true
@@ -35,7 +35,7 @@ func numberOf(text string) (float64, bool) {
 
 // whole returns a value that is a whole number of a size that counts characters.
 func whole(v any) (int, bool) {
-	n, ok := number(v)
+	n, ok := asNumber(v)
 	if !ok || n != math.Trunc(n) || math.Abs(n) > 1e9 {
 		return 0, false
 	}
@@ -64,7 +64,7 @@ func textOf(v any) string {
 		}
 		return v.Format("2006-01-02T15:04:05.000Z")
 	}
-	n, _ := number(v)
+	n, _ := asNumber(v)
 	short, err := strconv.ParseFloat(strconv.FormatFloat(n, 'g', 15, 64), 64)
 	if err != nil || short == 0 { // and no minus before zero
 		return "0"
@@ -164,7 +164,7 @@ func split(args []any) (any, error) {
 }
 
 func toNumber(args []any) (any, error) {
-	if n, ok := number(args[0]); ok {
+	if n, ok := asNumber(args[0]); ok {
 		return n, nil
 	}
 	text, ok := args[0].(string)
@@ -179,7 +179,7 @@ func toNumber(args []any) (any, error) {
 }
 
 func round(args []any) (any, error) {
-	n, ok := number(args[0])
+	n, ok := asNumber(args[0])
 	digits := 0
 	if ok && len(args) == 2 {
 		digits, ok = whole(args[1])
@@ -201,9 +201,9 @@ func round(args []any) (any, error) {
 
 func extreme(pick func(a, b float64) float64) func([]any) (any, error) {
 	return func(args []any) (any, error) {
-		best, ok := number(args[0])
+		best, ok := asNumber(args[0])
 		for _, v := range args[1:] {
-			n, isNumber := number(v)
+			n, isNumber := asNumber(v)
 			best, ok = pick(best, n), ok && isNumber
 		}
 		if !ok {
@@ -215,8 +215,8 @@ func extreme(pick func(a, b float64) float64) func([]any) (any, error) {
 
 func arithmetic(combine func(a, b float64) float64) func([]any) (any, error) {
 	return func(args []any) (any, error) {
-		a, okA := number(args[0])
-		b, okB := number(args[1])
+		a, okA := asNumber(args[0])
+		b, okB := asNumber(args[1])
 		if !okA || !okB {
 			return nil, errArgument
 		}
