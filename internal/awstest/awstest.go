@@ -19,6 +19,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"hubspotconnector/internal/awshttp"
 )
 
 // Engine is a running engine.
@@ -105,6 +107,7 @@ func Config(_ testing.TB, e Engine) aws.Config {
 		BaseEndpoint:     aws.String(e.Endpoint),
 		Credentials:      credentials.NewStaticCredentialsProvider("000000000000", "test", ""),
 		RetryMaxAttempts: 3,
+		HTTPClient:       &http.Client{Transport: awshttp.Transport{}},
 	}
 }
 

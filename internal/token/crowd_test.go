@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"hubspotconnector/internal/awshttp"
 	"hubspotconnector/internal/awstest"
 	"hubspotconnector/internal/lease"
 	"hubspotconnector/internal/table"
@@ -48,7 +49,7 @@ func onEachTable(t *testing.T, run func(t *testing.T, items table.Table)) {
 // waits for the next call would hold up the bubble's clock.
 func remote(t *testing.T, cfg aws.Config) table.Table {
 	t.Helper()
-	cfg.HTTPClient = &http.Client{Transport: &http.Transport{DisableKeepAlives: true, MaxConnsPerHost: 32}}
+	cfg.HTTPClient = &http.Client{Transport: awshttp.Transport{Base: &http.Transport{DisableKeepAlives: true, MaxConnsPerHost: 32}}}
 	client, name := dynamodb.NewFromConfig(cfg), "items"
 	_, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
 		TableName: &name, BillingMode: types.BillingModePayPerRequest,

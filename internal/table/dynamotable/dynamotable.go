@@ -41,7 +41,7 @@ const (
 	ifAbsent  = "attribute_not_exists(pk) OR expires <= :now"
 	ifVersion = "version = :if AND (" + ifAlive + ")"
 	ifExpired = "expires <= :now"
-	ifNotMine = "(" + ifAlive + ")"
+	ifNotMine = "(" + ifAlive + ") AND (attribute_not_exists(mark) OR mark <> :mark)"
 )
 
 // tries is how often a call is made that another one of the same items disturbs,

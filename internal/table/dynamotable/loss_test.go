@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"hubspotconnector/internal/awshttp"
 	"hubspotconnector/internal/awstest"
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/table"
@@ -36,7 +37,7 @@ func lossy(cfg aws.Config, tries int, lost string) (items *dynamotable.Table, ma
 		if lost == request && *made == 1 {
 			return nil, errors.New("connection reset")
 		}
-		resp, err := http.DefaultTransport.RoundTrip(r)
+		resp, err := awshttp.Transport{}.RoundTrip(r)
 		if err == nil && lost == answer && *made == 1 {
 			_, _ = io.Copy(io.Discard, resp.Body)
 			_ = resp.Body.Close()
@@ -152,7 +153,7 @@ func TestEachUseHasItsPriceInCalls(t *testing.T) {
 	counting := cfg.Copy()
 	counting.HTTPClient = &http.Client{Transport: line(func(r *http.Request) (*http.Response, error) {
 		operations = append(operations, r.Header.Get("X-Amz-Target")[len("DynamoDB_20120810."):])
-		return http.DefaultTransport.RoundTrip(r)
+		return awshttp.Transport{}.RoundTrip(r)
 	})}
 	items := dynamotable.New(dynamodb.NewFromConfig(counting), "items", dynamotable.Options{})
 	many := func(n int) (keys []table.Key) {

@@ -442,7 +442,9 @@ func testGetMany(t *testing.T, s suite) {
 	)
 	for i := range n {
 		sort := fmt.Sprintf("%03d", i)
-		s.put(t, s.item(sort, `"`+sort+`"`))
+		if got := s.put(t, s.item(sort, `"`+sort+`"`)).Version; got != 1 {
+			t.Errorf("put of %s has version %d, want 1", sort, got)
+		}
 		keys = append(keys, s.key(sort), s.key("none"+sort), s.key(sort))
 		want = append(want, sort+` "`+sort+`" 1`)
 	}
