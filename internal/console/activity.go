@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,10 +45,10 @@ func (q *request) progressRow(p admin.Progress) progressRow {
 // Waits reports whether the run's turn has not come.
 func (p progressRow) Waits() bool { return p.Run.Status == run.Planned }
 
-// PerSecondText is its speed in words.
+// PerSecondText is its speed in words, "" if it is not known.
 func (p progressRow) PerSecondText() string {
 	if p.PerSecond <= 0 {
-		return "–"
+		return ""
 	}
 	if p.PerSecond < 10 {
 		return strings.TrimSuffix(trimFloat(p.PerSecond), ".0") + " records/s"
@@ -131,8 +132,14 @@ func (c *console) going(q *request, body *executionsPage) error {
 	if !body.Live {
 		return nil
 	}
-	body.Quotas, err = c.admin.Quotas(q.ctx())
+	quotas, err := c.admin.Quotas(q.ctx())
+	body.Quotas = inUse(quotas)
 	return err
+}
+
+// inUse are the quotas of which something is used.
+func inUse(all []admin.Quota) []admin.Quota {
+	return slices.DeleteFunc(all, func(q admin.Quota) bool { return q.Used == 0 })
 }
 
 // days reads the filter by days, which are those of the reader's zone.
@@ -194,6 +201,7 @@ func (c *console) run(q *request) error {
 		return err
 	}
 	body := runPage{RunDetail: d, This: q.progressRow(d.Progress), EndedAt: q.at(d.Run.Ended), Live: !d.Round.Status.Closed() && !d.CanResume}
+	body.Quotas = inUse(body.Quotas)
 	if !d.Run.Ended.IsZero() {
 		body.Took = took(d.Run.Ended.Sub(d.Run.Started))
 	}

@@ -9,7 +9,6 @@ package console
 
 import (
 	"cmp"
-	"html/template"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -36,7 +35,6 @@ type console struct {
 	admin *admin.Service
 	log   *slog.Logger
 	now   func() time.Time
-	pages map[string]*template.Template // :: name of the page → its templates
 	mux   *http.ServeMux
 	csp   string
 }
@@ -45,7 +43,7 @@ type console struct {
 // (signin.Door.Identify); somebody who is not is led to /signin. It panics if a
 // template cannot be parsed, which is a bug that every test meets.
 func New(o Options) http.Handler {
-	c := &console{Connector: o.Admin.Connector, admin: o.Admin, log: o.Log, now: o.Now, pages: parsePages(), mux: http.NewServeMux()}
+	c := &console{Connector: o.Admin.Connector, admin: o.Admin, log: o.Log, now: o.Now, mux: http.NewServeMux()}
 	if c.now == nil {
 		c.now = time.Now
 	}
@@ -66,12 +64,17 @@ func policy(app string) string {
 }
 
 func (c *console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	protect(w, c.csp)
+	c.mux.ServeHTTP(w, r)
+}
+
+// protect sets what keeps a page from being used against its reader.
+func protect(w http.ResponseWriter, csp string) {
 	h := w.Header()
-	h.Set("Content-Security-Policy", c.csp)
+	h.Set("Content-Security-Policy", csp)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	c.mux.ServeHTTP(w, r)
 }
 
 // handler answers one request of somebody who is signed in. An error becomes the

@@ -2,12 +2,14 @@ package console_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
 	"testing"
 
 	"hubspotconnector/internal/connection"
+	"hubspotconnector/internal/console"
 	"hubspotconnector/internal/hubspot/hubspotsim"
 	"hubspotconnector/internal/run"
 	"hubspotconnector/internal/signin"
@@ -262,4 +264,13 @@ func TestAFormThatIsTooLargeIsRefused(t *testing.T) {
 		r.Body = http.NoBody
 		r.URL.RawQuery = "name=%zz"
 	}), http.StatusBadRequest, "could not be read")
+}
+
+func TestWhoCannotComeInIsToldOnAPageOfOurs(t *testing.T) {
+	rec := httptest.NewRecorder()
+	console.Explain(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/signin", nil), http.StatusUnauthorized, "Open the <link> that was printed.")
+	body := rec.Body.String()
+	if rec.Code != http.StatusUnauthorized || !strings.Contains(body, "Open the &lt;link&gt; that was printed.") || strings.Contains(body, "/jobs") {
+		t.Errorf("status %d:\n%s", rec.Code, body)
+	}
 }

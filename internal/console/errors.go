@@ -38,6 +38,7 @@ type failure struct {
 	Message   string
 	Reference string // for the operator; "" = none
 	Again     bool   // whether trying again makes sense
+	Outside   bool   // nobody is signed in
 }
 
 // fail answers with the page of an error.
@@ -55,6 +56,16 @@ func (q *request) fail(err error) {
 		q.c.log.ErrorContext(q.ctx(), "error page failed", "error", err.Error())
 		http.Error(q.w, f.Message, f.Status)
 	}
+}
+
+// Explain writes the page that tells somebody who is not signed in why they
+// cannot come in. It is for signin.Config.
+func Explain(w http.ResponseWriter, r *http.Request, status int, message string) {
+	protect(w, policy(""))
+	p := page{Title: "Sign in", Zone: zoneOf(r).String(), Static: staticPath, Body: failure{Heading: "Sign in", Message: message, Outside: true}}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_ = pages()["error"].ExecuteTemplate(w, "layout", p) // a browser that has gone needs no answer
 }
 
 // explain turns an error into what people read.

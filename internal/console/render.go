@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"sync"
 )
 
 // link is one link of the navigation.
@@ -33,6 +34,9 @@ func navOf(p string) string {
 	}
 	return "/" + first
 }
+
+// pages are the templates, parsed once a process. :: name of the page → its templates
+var pages = sync.OnceValue(parsePages) //nolint:gochecknoglobals // the files are constants
 
 // parsePages parses the templates. Every page consists of the layout, the shared
 // parts, and its own file.

@@ -71,7 +71,7 @@ func (q *request) showStatus(status int, name, title string, body any) error {
 		q.w.Header().Set("X-Title", url.PathEscape(title+" · HubSpot Connector"))
 	}
 	var b bytes.Buffer
-	if err := q.c.pages[name].ExecuteTemplate(&b, root, p); err != nil {
+	if err := pages()[name].ExecuteTemplate(&b, root, p); err != nil {
 		return err
 	}
 	q.w.Header().Set("Content-Type", "text/html; charset=utf-8")

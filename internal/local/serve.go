@@ -13,18 +13,17 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"hubspotconnector/internal/admin"
+	"hubspotconnector/internal/api"
 	"hubspotconnector/internal/connector"
 	"hubspotconnector/internal/console"
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/inprocess"
-	"hubspotconnector/internal/schedule"
 	"hubspotconnector/internal/schedule/localscheduler"
 	"hubspotconnector/internal/secret"
 	"hubspotconnector/internal/signin"
@@ -84,6 +83,7 @@ func serveFolder(ctx context.Context, dir string, s connector.Settings, v vendor
 		return fault.Wrap(err, fault.Invalid, "This machine cannot listen on %s, where REDIRECT_URL leads. End the program that uses the port, or choose another REDIRECT_URL and register it in the HubSpot app.", loopback(back))
 	}
 	defer func() { _ = listener.Close() }()
+	v.scheduler = &localscheduler.Scheduler{Now: v.now, Sleep: v.sleep}
 	sys, closeAll, err := open(dir, s, v)
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func serveFolder(ctx context.Context, dir string, s connector.Settings, v vendor
 	defer func() { _ = file.Close() }()
 	svc := &admin.Service{Connector: sys.Connector, Machines: sys.Machines, NewID: newIDs(v.now), Now: v.now, Sleep: v.sleep}
 	door, link := signin.NewLink(signin.Config{
-		PublicURL: "http://" + back.Host, Now: v.now,
+		PublicURL: "http://" + back.Host, Now: v.now, Explain: console.Explain,
 		SessionKey: func(context.Context) (secret.Text, error) { return key, nil },
 	})
 	if err := greet(ctx, svc, link, sim, out); err != nil {
@@ -165,6 +165,7 @@ func svcOrigin(link string) string {
 func handler(svc *admin.Service, door *signin.Door, s connector.Settings, sim *simulation, log *slog.Logger) http.Handler {
 	pages := http.NewServeMux()
 	pages.Handle("/", console.New(console.Options{Admin: svc, Log: log, Now: svc.Now}))
+	pages.Handle(api.Prefix+"/", api.New(api.Options{Admin: svc, Log: log, Now: svc.Now}))
 	for _, path := range []string{"/signin", "/signin/", "/signout"} {
 		pages.Handle(path, door.Handler())
 	}
@@ -179,21 +180,30 @@ func handler(svc *admin.Service, door *signin.Door, s connector.Settings, sim *s
 	return all
 }
 
-// How often the stored schedules are looked at, and how long requests may go on
-// once the process is to end.
+// How often what sweeps do on AWS is done, and how long requests may go on once
+// the process is to end.
 const (
-	repairEvery = 5 * time.Second
-	endWithin   = 5 * time.Second
+	keepEvery = time.Hour
+	endWithin = 5 * time.Second
 )
+
+// keep makes the scheduler follow what is stored, and deletes old files. Runs that
+// were cut off are left to the people.
+func keep(ctx context.Context, sys *inprocess.System, log *slog.Logger) {
+	if _, err := sys.Keeper.Repair(ctx); err != nil && ctx.Err() == nil {
+		log.ErrorContext(ctx, "schedules not repaired", "error", err.Error())
+	}
+	if err := sys.Tidy(ctx); err != nil && ctx.Err() == nil {
+		log.ErrorContext(ctx, "old files not deleted", "error", err.Error())
+	}
+}
 
 // serveUntil serves and starts what is due until the context ends.
 func serveUntil(ctx context.Context, l net.Listener, h http.Handler, sys *inprocess.System, v vendors, log *slog.Logger) error {
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
-	timers := &localscheduler.Scheduler{Table: sys.Delta.Table, Start: sys.Machines.Start, Log: log, Now: v.now, Sleep: v.sleep}
-	keeper := &schedule.Keeper{Store: sys.Schedules, Scheduler: timers, Now: v.now, Counts: func(ctx context.Context, o schedule.Owner) (bool, error) { return counts(ctx, sys, o) }}
-	if _, err := keeper.Repair(ctx); err != nil {
-		log.ErrorContext(ctx, "schedules not repaired", "error", err.Error())
-	}
+	timers := v.scheduler
+	timers.Table, timers.Start, timers.Log = sys.Delta.Table, sys.Machines.Start, log
+	keep(ctx, sys, log)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
@@ -212,16 +222,14 @@ func serveUntil(ctx context.Context, l net.Listener, h http.Handler, sys *inproc
 	})
 	group.Go(func() error { return ended(ctx, timers.Run(ctx)) })
 	group.Go(func() error {
-		ticker := time.NewTicker(repairEvery)
+		ticker := time.NewTicker(keepEvery)
 		defer ticker.Stop()
 		for {
 			select {
 			case <-ctx.Done():
 				return nil
 			case <-ticker.C:
-				if _, err := keeper.Repair(ctx); err != nil && ctx.Err() == nil {
-					log.ErrorContext(ctx, "schedules not repaired", "error", err.Error())
-				}
+				keep(ctx, sys, log)
 			}
 		}
 	})
@@ -231,55 +239,6 @@ func serveUntil(ctx context.Context, l net.Listener, h http.Handler, sys *inproc
 // ended is nil for what ended because the process is to end.
 func ended(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
-	}
-	return err
-}
-
-// counts reports whether the schedule of a job or chain is followed: not one of
-// what is gone or of a connection that cannot be used, and not a job's own beside
-// that of its chain.
-func counts(ctx context.Context, sys *inprocess.System, o schedule.Owner) (bool, error) {
-	jobs := []string{o.ID}
-	if o.What == schedule.Chain {
-		c, err := sys.Chains.Get(ctx, o.ID)
-		if err != nil {
-			return false, missing(err)
-		}
-		jobs = c.Jobs
-	}
-	for _, id := range jobs {
-		j, err := sys.Jobs.Get(ctx, id)
-		if err != nil {
-			return false, missing(err)
-		}
-		if err := sys.Connections.Usable(ctx, j.Connection); err != nil {
-			if fault.Is(err, fault.Reauthorize) {
-				return false, nil
-			}
-			return false, missing(err)
-		}
-	}
-	if o.What == schedule.Chain {
-		return true, nil
-	}
-	all, err := sys.Chains.List(ctx)
-	if err != nil {
-		return false, err
-	}
-	var with []string
-	for _, c := range all {
-		if slices.Contains(c.Jobs, o.ID) {
-			with = append(with, c.ID)
-		}
-	}
-	ok, _, err := sys.Schedules.Honoured(ctx, with)
-	return ok, err
-}
-
-// missing is nil for what is not there any more.
-func missing(err error) error {
-	if fault.Is(err, fault.NotFound) {
 		return nil
 	}
 	return err

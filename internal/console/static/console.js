@@ -8,7 +8,7 @@ import { swap, fetchMain, main } from "./page.js";
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (zone && !document.cookie.split("; ").some((c) => c.startsWith("zone="))) {
   document.cookie = `zone=${encodeURIComponent(zone).replaceAll("%2F", "/")}; path=/; max-age=31536000; samesite=lax`;
-  if (zone !== "UTC" && document.getElementById("zone")?.textContent !== zone) location.reload();
+  if (![undefined, zone].includes(document.getElementById("zone")?.textContent)) location.reload();
 }
 
 // enhance prepares what a page or fragment holds.
