@@ -189,6 +189,9 @@ func TestRepairUndoesWhateverSomebodyChanged(t *testing.T) {
 		"a start": func(in *scheduler.UpdateScheduleInput) {
 			in.StartDate = aws.Time(time.Date(2080, 1, 1, 0, 0, 1, 0, time.UTC))
 		},
+		"a start too far": func(in *scheduler.UpdateScheduleInput) {
+			in.StartDate = aws.Time(time.Date(2080, 1, 1, 0, 20, 0, 0, time.UTC))
+		},
 		"an end": func(in *scheduler.UpdateScheduleInput) {
 			in.EndDate = aws.Time(time.Date(2080, 1, 1, 0, 0, 0, 0, time.UTC))
 		},
@@ -311,5 +314,39 @@ func TestErrorsOfEventBridgeGetTheirKind(t *testing.T) {
 		if _, err := s.List(t.Context()); !fault.Is(err, tt.want) {
 			t.Errorf("%s, list: %v", tt.name, err)
 		}
+	}
+}
+
+// pages answers a list of one schedule a page.
+type pages struct{ calls []string }
+
+func (p *pages) RoundTrip(r *http.Request) (*http.Response, error) {
+	p.calls = append(p.calls, r.Method+" "+r.URL.RequestURI())
+	body := `{"Schedules":[{"Name":"job-a"}],"NextToken":"more+"}`
+	switch {
+	case r.URL.Path != "/schedules":
+		body = `{"Description":"{}"}`
+	case r.URL.Query().Get("NextToken") == "more+":
+		body = `{"Schedules":[{"Name":"job-b"}]}`
+	}
+	return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+}
+
+func TestListReadsAllPages(t *testing.T) {
+	p := &pages{}
+	client := scheduler.NewFromConfig(aws.Config{
+		Region: "eu-central-1", Credentials: credentials.NewStaticCredentialsProvider("k", "s", ""), RetryMaxAttempts: 1, HTTPClient: &http.Client{Transport: p},
+	})
+	entries, err := ebscheduler.New(client, options).List(t.Context())
+	want := []schedule.Entry{{Owner: schedule.Owner{What: schedule.Job, ID: "a"}}, {Owner: schedule.Owner{What: schedule.Job, ID: "b"}}}
+	if diff := cmp.Diff(want, entries); diff != "" || err != nil {
+		t.Errorf("%v %s", err, diff)
+	}
+	calls := []string{
+		"GET /schedules?MaxResults=100&ScheduleGroup=acme", "GET /schedules/job-a?groupName=acme",
+		"GET /schedules?MaxResults=100&NextToken=more%2B&ScheduleGroup=acme", "GET /schedules/job-b?groupName=acme",
+	}
+	if diff := cmp.Diff(calls, p.calls); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,11 +31,39 @@ func TestScheduler(t *testing.T) {
 // A world is a machine on which processes come and go. Its time is that of a
 // bubble, which begins on 1 January 2000 at 00:00 UTC.
 type world struct {
-	t       *testing.T
-	table   table.Table
-	started []string // "time name input"
-	fail    func(name string) error
+	t     *testing.T
+	table table.Table
+
+	mu      sync.Mutex
+	started []string                // "time name input"
+	fail    func(name string) error // called under the lock
 	log     strings.Builder
+}
+
+// Write takes the log.
+func (w *world) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.log.Write(p)
+}
+
+func (w *world) start(_ context.Context, name string, input json.RawMessage) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.fail != nil {
+		if err := w.fail(name); err != nil {
+			return err
+		}
+	}
+	w.started = append(w.started, fmt.Sprintf("%s %s %s", time.Now().UTC().Format("01-02T15:04:05"), name, input))
+	return nil
+}
+
+// look lets a test see and change what starts use.
+func (w *world) look(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f()
 }
 
 func newWorld(t *testing.T) *world {
@@ -51,18 +80,7 @@ func newWorld(t *testing.T) *world {
 // function is called.
 func (w *world) process(follow map[string]schedule.Schedule) (s *localscheduler.Scheduler, end func()) {
 	w.t.Helper()
-	s = &localscheduler.Scheduler{
-		Table: w.table, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
-		Start: func(_ context.Context, name string, input json.RawMessage) error {
-			if w.fail != nil {
-				if err := w.fail(name); err != nil {
-					return err
-				}
-			}
-			w.started = append(w.started, fmt.Sprintf("%s %s %s", time.Now().UTC().Format("01-02T15:04:05"), name, input))
-			return nil
-		},
-	}
+	s = &localscheduler.Scheduler{Table: w.table, Log: slog.New(slog.NewTextHandler(w, nil)), Start: w.start}
 	for id, sch := range follow {
 		put(w.t, s, id, sch)
 	}
@@ -90,6 +108,8 @@ func put(t *testing.T, s *localscheduler.Scheduler, id string, sch schedule.Sche
 // want checks what was started since the last check.
 func (w *world) want(started ...string) {
 	w.t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if diff := cmp.Diff(started, w.started); diff != "" {
 		w.t.Errorf("started (-want +got):\n%s", diff)
 	}
@@ -194,16 +214,18 @@ func TestAStartThatFailsIsTriedAgainUntilTheNextTakesItsPlace(t *testing.T) {
 		_, end := w.process(follow)
 		sleepUntil("01-01T00:08:30")
 		w.want(start("01-01T00:05:00", "other", "01-01T00:05"), start("01-01T00:08:00", "often", "01-01T00:05"))
-		if diff := cmp.Diff([]string{"00:05", "00:06", "00:07", "00:08"}, tries); diff != "" {
-			t.Error(diff)
-		}
-		if n := strings.Count(w.log.String(), "kind=Transient"); n != 3 {
-			t.Errorf("%d failures are in the log, want 3:\n%s", n, w.log.String())
-		}
-		fails = 6
+		w.look(func() {
+			if diff := cmp.Diff([]string{"00:05", "00:06", "00:07", "00:08"}, tries); diff != "" {
+				t.Error(diff)
+			}
+			if n := strings.Count(w.log.String(), "kind=Transient"); n != 3 {
+				t.Errorf("%d failures are in the log, want 3:\n%s", n, w.log.String())
+			}
+			fails = 6
+		})
 		sleepUntil("01-01T00:16:30")
 		w.want(start("01-01T00:16:00", "often", "01-01T00:15"))
-		fails = 1000
+		w.look(func() { fails = 1000 })
 		sleepUntil("01-01T00:21:00")
 		end()
 		fails = 0
@@ -224,9 +246,11 @@ func TestANameThatWasStartedBeforeCounts(t *testing.T) {
 		_, end := w.process(map[string]schedule.Schedule{"day": daily("00:05")})
 		defer end()
 		sleepUntil("01-02T00:01:00")
-		if !slices.Equal(tries, []string{"chain-day-20000101T000500Z"}) || w.log.Len() > 0 {
-			t.Errorf("tried %v, log %q", tries, w.log.String())
-		}
+		w.look(func() {
+			if !slices.Equal(tries, []string{"chain-day-20000101T000500Z"}) || w.log.Len() > 0 {
+				t.Errorf("tried %v, log %q", tries, w.log.String())
+			}
+		})
 	})
 }
 
@@ -257,4 +281,22 @@ func TestRunFailsIfItCannotTellWhatWasMissed(t *testing.T) {
 	if err := s.Run(t.Context()); !fault.Is(err, fault.Transient) {
 		t.Errorf("%v, want Transient", err)
 	}
+}
+
+func TestAScheduleThatChangesWhileItIsStartedIsDueAsItIsThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		var s *localscheduler.Scheduler
+		w.fail = func(name string) error {
+			if strings.HasSuffix(name, "T000500Z") {
+				put(t, s, "day", daily("00:07"))
+			}
+			return nil
+		}
+		s, end := w.process(nil)
+		defer end()
+		put(t, s, "day", daily("00:05"))
+		sleepUntil("01-01T00:10:00")
+		w.want(start("01-01T00:05:00", "day", "01-01T00:05"), start("01-01T00:07:00", "day", "01-01T00:07"))
+	})
 }
