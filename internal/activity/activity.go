@@ -76,6 +76,15 @@ type Store struct {
 	Now   func() time.Time
 	// NewID returns an id that was never returned before.
 	NewID func() string
+	// Kept is how long what is written now is kept; nil = a year.
+	Kept func() time.Duration
+}
+
+func (s *Store) kept() time.Duration {
+	if s.Kept == nil {
+		return kept
+	}
+	return s.Kept()
 }
 
 func (s *Store) now() time.Time {
@@ -94,16 +103,16 @@ const (
 
 func partition(month time.Time) string { return "ACTIVITY#" + month.UTC().Format("2006-01") }
 
-func item(kind string, at time.Time, id string, v any) table.Item {
+func (s *Store) item(kind string, at time.Time, id string, v any) table.Item {
 	it := table.New(table.Key{Partition: partition(at), Sort: kind + at.UTC().Format(instant) + "#" + id}, v)
-	it.Expires = at.Add(kept).Truncate(time.Second)
+	it.Expires = at.Add(s.kept()).Truncate(time.Second)
 	return it
 }
 
 // ExecutionOps are the writes of an execution: one in the month in which the run
 // started, one among those of its job. Twice is once.
 func (s *Store) ExecutionOps(e Execution) []table.Op {
-	all := item(executions, e.Started, e.RunID, e)
+	all := s.item(executions, e.Started, e.RunID, e)
 	own := all
 	own.Partition = jobPartition(e.JobID)
 	return []table.Op{{Verb: table.Put, Item: all}, {Verb: table.Put, Item: own}}
@@ -114,7 +123,7 @@ func jobPartition(job string) string { return "ACTIVITY#job#" + job }
 // UpdateOp is the write of an update that happens now.
 func (s *Store) UpdateOp(u Update) table.Op {
 	u.At = s.now()
-	return table.Op{Verb: table.Put, Item: item(updates, u.At, s.NewID(), u)}
+	return table.Op{Verb: table.Put, Item: s.item(updates, u.At, s.NewID(), u)}
 }
 
 // JSON is the form in which Before and After are stored. It panics if v cannot

@@ -37,7 +37,7 @@ func (s *Store) ScanUpdates(ctx context.Context, span Span, visit func(u Update,
 
 // scan visits the entries of a kind, month by month.
 func scan[T any](ctx context.Context, s *Store, kind string, span Span, visit func(T, string) bool) error {
-	month, oldest := s.now(), s.now().Add(-kept)
+	month, oldest := s.now(), s.now().Add(-longest)
 	if !span.To.IsZero() && span.To.Before(month) {
 		month = span.To.UTC()
 	}
@@ -60,6 +60,9 @@ func scan[T any](ctx context.Context, s *Store, kind string, span Span, visit fu
 	}
 	return nil
 }
+
+// longest is how long an entry can have been kept.
+const longest = 10 * 366 * 24 * time.Hour
 
 func first(month time.Time) time.Time {
 	return time.Date(month.UTC().Year(), month.UTC().Month(), 1, 0, 0, 0, 0, time.UTC)

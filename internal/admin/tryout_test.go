@@ -369,3 +369,42 @@ func TestLimitsThatAreSetAreFollowed(t *testing.T) {
 		t.Errorf("%s with %v", r.Status, r.Calls)
 	}
 }
+
+func TestOldFilesAreDeletedWhenAdminsWantIt(t *testing.T) {
+	w := newWorld(t)
+	ids := w.companies(2)
+	w.portal.Set("companies", ids[0], map[string]string{"name": ""})
+	w.later(time.Minute)
+	w.run(admin.Start{Job: companyJob})
+	files := func(prefix string) int {
+		if err := w.sys.Tidy(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		list, err := w.sys.Bucket.List(t.Context(), prefix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	if files("runs/") == 0 || files("errors/") != 1 {
+		t.Error("young files are gone")
+	}
+	w.later(4 * 24 * time.Hour)
+	if files("runs/") != 0 || files("errors/") != 1 {
+		t.Error("after 4 days staged files must be gone, and error files not")
+	}
+	if _, err := w.sys.Settings.PutRetention(t.Context(), setting.Retention{ErrorFiles: 3, Staged: 1, Runs: 30}, "ann"); err != nil {
+		t.Fatal(err)
+	}
+	if files("errors/") != 0 {
+		t.Error("error files older than what is set are there")
+	}
+	r := w.run(admin.Start{Job: companyJob, Mode: run.ModeFull})
+	w.later(31 * 24 * time.Hour)
+	if _, err := w.RunDetail(t.Context(), r.ID); !fault.Is(err, fault.NotFound) {
+		t.Errorf("a run older than what is set: %v", err)
+	}
+	if page, err := w.Executions(t.Context(), admin.ExecutionFilter{Job: r.Job}); err != nil || len(page.Runs) != 1 { // the first one, from before
+		t.Errorf("%d executions, %v", len(page.Runs), err)
+	}
+}

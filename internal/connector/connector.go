@@ -118,6 +118,8 @@ type Connector struct {
 	Notify    *notify.Notifier
 	Sweep     *sweep.Sweeper
 
+	now func() time.Time
+
 	// Webhook answers HubSpot's webhooks; it needs Ports.Machines.
 	Webhook *webhook.Handler
 }

@@ -62,6 +62,9 @@ func New(s Settings, p Ports) *Connector {
 	c.steps(p)
 	c.Notify.PublicURL = s.PublicURL
 	c.followLimits()
+	c.now = p.Now
+	kept := &keeper{c: c, now: p.Now}
+	c.Runs.Kept, c.Activity.Kept = kept.runs, kept.runs
 	c.Webhook = &webhook.Handler{
 		URL: s.Webhook.URL, AppID: s.Webhook.AppID, Window: s.Webhook.Window, Secret: c.HubSpot.Secret,
 		Connections: c.Connections, Jobs: c.Jobs, Marks: c.Marks, Machines: p.Machines, Now: p.Now, Metrics: p.Metrics,

@@ -3,6 +3,7 @@ package connector
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 
 	"hubspotconnector/internal/serve"
@@ -20,7 +21,8 @@ func (c *Connector) Tasks(log *slog.Logger) map[string]serve.Handler {
 		"finish":    serve.Task(log, c.Finish.Close, "scope"),
 		"notify":    serve.Task(log, c.Notify.Round, "execution", "round"),
 		"sweep": serve.Task(log, func(ctx context.Context, _ json.RawMessage) (sweep.Output, error) {
-			return c.Sweep.All(ctx) // whatever the event says, all open rounds are looked at
+			out, err := c.Sweep.All(ctx) // whatever the event says, all open rounds are looked at
+			return out, errors.Join(err, c.Tidy(ctx))
 		}),
 	}
 }

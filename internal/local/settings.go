@@ -42,6 +42,7 @@ func settingsBy(set flagSet, readAll func(*serve.Env) connector.Settings) func()
 			return serve.Lookup(name)
 		}
 		s := readAll(env)
+		env.Optional(tokenName, "") // of a deployment: it does no harm here
 		env.Known("HUBSPOT_", "GAINSIGHT_")
 		return s, env.Err()
 	}

@@ -23,7 +23,7 @@ import (
 const syncExplains = `sync runs a chain or a job between real accounts, or other endpoints that the
 settings name. The first time it authorizes: it opens HubSpot's page and waits
 until HubSpot leads back to REDIRECT_URL on this machine. Settings are flags or
-environment variables.
+environment variables. With -api it runs what a deployment has, there.
 `
 
 func sync(ctx context.Context, args []string, out io.Writer) error {
@@ -35,12 +35,19 @@ func sync(ctx context.Context, args []string, out io.Writer) error {
 	since := set.String("since", "", "records changed since this moment, such as 2026-01-31T08:00:00Z")
 	dir := set.String("data", dataDir(), "data folder")
 	file := set.String("summary", "", "write a JSON summary to this file")
+	there := remoteFlag(set)
 	read := settings(set)
 	if _, err := set.parse(args, 0); err != nil {
 		return err
 	}
 	if err := choose(&in, *mode, *since); err != nil {
 		return err
+	}
+	if r, err := there(); err != nil {
+		return err
+	} else if r != nil {
+		all, err := r.sync(ctx, in, out)
+		return told(all, *file, err)
 	}
 	s, back, err := localSettings(read)
 	if err != nil {
@@ -58,10 +65,15 @@ func sync(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	all, err := execute(ctx, sys, in, out, time.Now)
+	return told(all, *file, err)
+}
+
+// told ends a command whose runs ended.
+func told(all []summary, file string, err error) error {
 	if err != nil {
 		return err
 	}
-	if err := write(*file, all); err != nil {
+	if err := write(file, all); err != nil {
 		return err
 	}
 	return outcome(all)

@@ -19,6 +19,7 @@ import (
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/inprocess"
 	"hubspotconnector/internal/mail/dirmail"
+	"hubspotconnector/internal/schedule/localscheduler"
 	"hubspotconnector/internal/secret/filesealer"
 	"hubspotconnector/internal/table/bolttable"
 )
@@ -31,6 +32,8 @@ type vendors struct {
 	hubspot, gainsight *http.Client // nil = the network
 	now                func() time.Time
 	sleep              func(context.Context, time.Duration) error
+	// scheduler, if not nil, follows the stored schedules.
+	scheduler *localscheduler.Scheduler
 	// throwaway data is not forced to the disk.
 	throwaway bool
 }
@@ -68,10 +71,14 @@ func open(dir string, s connector.Settings, v vendors) (_ *inprocess.System, clo
 	if err != nil {
 		return nil, nil, err
 	}
-	sys, err := inprocess.New(s, connector.Ports{
+	ports := connector.Ports{
 		Table: table, Bucket: bucket, Sealer: sealer, Sender: dirmail.Folder{Dir: filepath.Join(dir, "mail")},
-		HubSpotHTTP: v.hubspot, GainsightHTTP: v.gainsight, Now: v.now, Sleep: v.sleep, NewID: newIDs(v.now),
-	}, log)
+		HubSpotHTTP: v.hubspot, GainsightHTTP: v.gainsight, Now: v.now, Sleep: v.sleep, NewID: newIDs(v.now), Log: log,
+	}
+	if v.scheduler != nil {
+		ports.Scheduler = v.scheduler
+	}
+	sys, err := inprocess.New(s, ports, log)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -23,6 +23,8 @@ type Store struct {
 	Table  table.Table
 	Leases *lease.Store
 	Now    func() time.Time
+	// Kept is how long what is written now is kept; nil = a year.
+	Kept func() time.Duration
 }
 
 func (s *Store) now() time.Time {
@@ -34,7 +36,11 @@ func (s *Store) now() time.Time {
 
 func (s *Store) item(partition, sort string, v any) table.Item {
 	item := table.New(table.Key{Partition: partition, Sort: sort}, v)
-	item.Expires = s.now().Add(kept).Truncate(time.Second)
+	life := kept
+	if s.Kept != nil {
+		life = s.Kept()
+	}
+	item.Expires = s.now().Add(life).Truncate(time.Second)
 	return item
 }
 
@@ -402,4 +408,23 @@ func turnKey(job string) table.Key { return table.Key{Partition: "JOB#" + job, S
 // under its lease.
 func TurnOp(job string, n int64) table.Op {
 	return table.Op{Verb: table.Put, Item: table.New(turnKey(job), n)}
+}
+
+// Swept returns up to when the job's archived records were looked for; zero if
+// they never were.
+func (s *Store) Swept(ctx context.Context, job string) (time.Time, error) {
+	var at time.Time
+	_, err := table.Load(ctx, s.Table, sweptKey(job), &at)
+	if fault.Is(err, fault.NotFound) {
+		return time.Time{}, nil
+	}
+	return at, err
+}
+
+func sweptKey(job string) table.Key { return table.Key{Partition: "JOB#" + job, Sort: "swept"} }
+
+// SweptOp is the write that notes it, to be part of the closing of a run under its
+// lease.
+func SweptOp(job string, at time.Time) table.Op {
+	return table.Op{Verb: table.Put, Item: table.New(sweptKey(job), at)}
 }

@@ -40,7 +40,7 @@ func (r Retention) check() error {
 		name           string
 		days, from, to int
 	}{
-		{"Error files", r.ErrorFiles, 1, 3650}, {"Staged data", r.Staged, 1, 30}, {"Runs and activity", r.Runs, 30, 3650},
+		{"Error files", r.ErrorFiles, 1, 365}, {"Staged data", r.Staged, 1, 14}, {"Runs and activity", r.Runs, 30, 3650},
 	} {
 		if one.days < one.from || one.days > one.to {
 			problems = append(problems, fmt.Sprintf("%s are kept for %d to %d days.", one.name, one.from, one.to))

@@ -98,8 +98,8 @@ type Limits struct {
 
 // Retention says how many days things are kept.
 type Retention struct {
-	ErrorFiles int `json:"errorFiles"` // 1 to 3,650
-	Staged     int `json:"staged"`     // 1 to 30
+	ErrorFiles int `json:"errorFiles"` // 1 to 365
+	Staged     int `json:"staged"`     // 1 to 14
 	Runs       int `json:"runs"`       // 30 to 3,650, activity included
 
 	Version int64 `json:"-"`

@@ -330,7 +330,7 @@ func TestLimitsAndRetentionHaveBounds(t *testing.T) {
 	if r, err := w.Retention(t.Context()); err != nil || r != setting.DefaultRetention {
 		t.Errorf("default %+v, %v", r, err)
 	}
-	for _, r := range []setting.Retention{{}, {ErrorFiles: 1, Staged: 31, Runs: 30}, {ErrorFiles: 1, Staged: 1, Runs: 29}, {ErrorFiles: 4000, Staged: 1, Runs: 30}} {
+	for _, r := range []setting.Retention{{}, {ErrorFiles: 1, Staged: 15, Runs: 30}, {ErrorFiles: 1, Staged: 1, Runs: 29}, {ErrorFiles: 366, Staged: 1, Runs: 30}} {
 		if _, err := w.PutRetention(t.Context(), r, "ann"); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%+v: %v, want Invalid", r, err)
 		}
