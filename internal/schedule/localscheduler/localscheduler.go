@@ -165,7 +165,7 @@ func (s *Scheduler) pass(ctx context.Context) error {
 			continue
 		}
 		moved = true
-		s.started(d, now)
+		s.started(d.owner, now)
 	}
 	if !moved || failed {
 		return nil
@@ -208,11 +208,11 @@ func last(sch schedule.Schedule, first, now time.Time) time.Time {
 	return at
 }
 
-// started moves a schedule on, unless it was changed meanwhile.
-func (s *Scheduler) started(d due, now time.Time) {
+// started moves a schedule on, as it is now.
+func (s *Scheduler) started(o schedule.Owner, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if f := s.followed[d.owner]; f != nil && f.next.Equal(d.at) {
+	if f := s.followed[o]; f != nil {
 		f.next, _ = f.schedule.Next(now)
 	}
 }
