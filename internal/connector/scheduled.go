@@ -25,6 +25,7 @@ func decides(k table.Key) bool {
 	return k.Partition == "SCHEDULE" || k.Partition == "CHAIN" || strings.HasPrefix(k.Partition, "CONN#") && k.Sort == "connection"
 }
 
+// Put implements table.Table.
 func (s scheduled) Put(ctx context.Context, item table.Item, cond table.Condition) (table.Item, error) {
 	stored, err := s.Table.Put(ctx, item, cond)
 	if err == nil && decides(item.Key) {
@@ -33,6 +34,7 @@ func (s scheduled) Put(ctx context.Context, item table.Item, cond table.Conditio
 	return stored, err
 }
 
+// PutMany implements table.Table.
 func (s scheduled) PutMany(ctx context.Context, items []table.Item) error {
 	err := s.Table.PutMany(ctx, items)
 	for _, item := range items {
@@ -44,6 +46,7 @@ func (s scheduled) PutMany(ctx context.Context, items []table.Item) error {
 	return err
 }
 
+// Delete implements table.Table.
 func (s scheduled) Delete(ctx context.Context, key table.Key, cond table.Condition) error {
 	err := s.Table.Delete(ctx, key, cond)
 	if err == nil && decides(key) {
@@ -52,6 +55,7 @@ func (s scheduled) Delete(ctx context.Context, key table.Key, cond table.Conditi
 	return err
 }
 
+// Write implements table.Table.
 func (s scheduled) Write(ctx context.Context, ops []table.Op) error {
 	err := s.Table.Write(ctx, ops)
 	for _, op := range ops {
