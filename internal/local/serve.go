@@ -19,7 +19,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"hubspotconnector/internal/admin"
-	"hubspotconnector/internal/api"
 	"hubspotconnector/internal/connector"
 	"hubspotconnector/internal/console"
 	"hubspotconnector/internal/fault"
@@ -27,6 +26,7 @@ import (
 	"hubspotconnector/internal/schedule/localscheduler"
 	"hubspotconnector/internal/secret"
 	"hubspotconnector/internal/signin"
+	"hubspotconnector/internal/site"
 )
 
 const serveExplains = `serve starts the console and the API on this machine, follows the schedules, and
@@ -163,21 +163,14 @@ func svcOrigin(link string) string {
 // handler is everything that is served: the console and the API for those who are
 // signed in, and HubSpot's webhooks, which are signed.
 func handler(svc *admin.Service, door *signin.Door, s connector.Settings, sim *simulation, log *slog.Logger) http.Handler {
-	pages := http.NewServeMux()
-	pages.Handle("/", console.New(console.Options{Admin: svc, Log: log, Now: svc.Now}))
-	pages.Handle(api.Prefix+"/", api.New(api.Options{Admin: svc, Log: log, Now: svc.Now}))
-	for _, path := range []string{"/signin", "/signin/", "/signout"} {
-		pages.Handle(path, door.Handler())
-	}
+	o := site.Options{Admin: svc, Door: door, Log: log, PublicURL: s.PublicURL, Now: svc.Now}
 	if sim != nil {
-		pages.Handle(demoPath, door.Require(signin.Admin, sim))
+		o.ForAdmins = map[string]http.Handler{demoPath: sim}
 	}
-	all := http.NewServeMux()
-	all.Handle("/", door.CrossOriginProtection(door.Identify(pages)))
 	if u, err := url.Parse(s.Webhook.URL); err == nil && s.Webhook.URL != "" {
-		all.Handle("POST "+cmp.Or(u.Path, "/"), svc.Connector.Webhook)
+		o.Open = map[string]http.Handler{"POST " + cmp.Or(u.Path, "/"): svc.Connector.Webhook}
 	}
-	return all
+	return site.New(o)
 }
 
 // How often what sweeps do on AWS is done, and how long requests may go on once

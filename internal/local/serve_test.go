@@ -160,6 +160,9 @@ func TestServeTakesANewcomerFromEmptyToAFinishedChain(t *testing.T) {
 	if status != http.StatusOK || !strings.HasPrefix(at, s.origin+"/connections/") {
 		t.Fatalf("authorized: %d at %s\n%s", status, at, body)
 	}
+	if body := s.page("/api/v1/jobs"); !strings.Contains(body, "Company Sync_HubSpot") {
+		t.Errorf("the API:\n%s", body)
+	}
 	chain := runButton.FindStringSubmatch(s.page("/chains"))
 	if chain == nil {
 		t.Fatal("there is no chain to run")
