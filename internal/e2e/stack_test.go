@@ -87,7 +87,7 @@ func deploy(t *testing.T) *stack {
 	}
 	build := t.TempDir()
 	s.tools.run(t, sam, "build", "--build-dir", build)
-	hubSpot, gainsight := serve(t, s.source), serve(t, s.target)
+	hubSpot, gainsight := listen(t, s.source), listen(t, s.target)
 	s.tools.run(t, sam, "deploy", "--template-file", filepath.Join(build, "template.yaml"), "--stack-name", name, "--resolve-s3",
 		"--capabilities", "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "--no-confirm-changeset", "--no-progressbar", "--region", awstest.Region,
 		"--parameter-overrides", "Engine=local", "DeletionProtection=no", "LogLevel=debug",
@@ -113,7 +113,7 @@ func (s *stack) vendors() {
 	s.target.Prepare(portalID)
 }
 
-func serve(t *testing.T, h http.Handler) (origin string) {
+func listen(t *testing.T, h http.Handler) (origin string) {
 	t.Helper()
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
