@@ -55,6 +55,7 @@ type world struct {
 	source *hubspotsim.Sim
 	portal *hubspotsim.Portal
 	target *gainsightsim.Sim
+	table  *bolttable.Table
 	sys    *inprocess.System
 	admin  *admin.Service
 	front  http.Handler
@@ -88,6 +89,7 @@ func newWorld(t testing.TB) *world {
 	bolt, err := bolttable.Open(filepath.Join(dir, "table.db"), bolttable.Options{NoSync: true, Now: w.now})
 	check(t, err)
 	t.Cleanup(func() { _ = bolt.Close() })
+	w.table = bolt
 	files, err := dirblob.Open(filepath.Join(dir, "files"), dirblob.Options{NoSync: true})
 	check(t, err)
 	sealer, err := filesealer.Open(filepath.Join(dir, "key"))
