@@ -114,7 +114,7 @@ func pathWords(p string) string {
 		"to": "target field", "whenEmpty": "when empty", "identifier": "include in identifiers", "op": "comparison", "jobs": "jobs",
 		"onFailure": "after a failure", "enabled": "enabled", "kind": "repeats", "at": "start time", "zone": "time zone", "multiple": "when multiple matches occur",
 		"none": "when no matches are found", "match": "match", "portalId": "HubSpot account", "field": "field", "keys": "key", "ootb": "out-of-the-box job",
-		"deactivateLeavers": "deactivate leavers", "every": "every … minutes", "nth": "which weekday of the month", "day": "day of the month",
+		"deactivateLeavers": "deactivate leavers", "realTime": "real time", "whenDeleted": "when deleted in HubSpot", "do": "action", "options": "", "every": "every … minutes", "nth": "which weekday of the month", "day": "day of the month",
 		"userGsid": "Gainsight user", "equipped": "out-of-the-box jobs created", "webhookUrl": "webhook URL", "missing": "missing field",
 	}
 	var parts []string

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"hubspotconnector/internal/gainsight/gainsightsim"
+	"hubspotconnector/internal/job"
 	"hubspotconnector/internal/mapping"
 	"hubspotconnector/internal/mapping/condition"
 	"hubspotconnector/internal/run"
@@ -70,13 +71,18 @@ func TestACustomJobIsBuiltByClickingAndRuns(t *testing.T) {
 	}
 	p := w.newDealJob()
 	p = p.set("schedule.type", "time", "schedule.kind", "weekly", "schedule.days", "monday", "schedule.at", "06:30", "schedule.zone", "Europe/Berlin", "schedule.enabled", "on",
-		"recipients.own", "on", "recipients.failure", "ops@example.com")
+		"recipients.own", "on", "recipients.failure", "ops@example.com", "options.realTime", "on",
+		"options.whenDeleted.do", "set", "options.whenDeleted.field", "State__gc", "options.whenDeleted.value", "Gone")
+	p = p.press("save").says(http.StatusUnprocessableEntity, "is mapped and cannot say that a record is deleted").set("options.whenDeleted.do", "delete")
 	p.press("save").says(200, "The job is saved", "Deals", "Scheduled Execution")
 	text := func(s string) mapping.Value { return mapping.Value{Text: &s} }
 	want := mapping.Config{
 		Source: "deal", Target: "hubspot_deal__gc",
 		Fields: []mapping.Field{
-			{Name: "hs_object_id"}, {Name: "dealname"}, {Name: "amount"}, {Name: "dealstage"},
+			{Name: "hs_object_id"},
+			{Name: "dealname"},
+			{Name: "amount"},
+			{Name: "dealstage"},
 			{Name: "associated_company_id", Label: "Associated Company ID", Association: &mapping.Association{Object: "company"}},
 		},
 		Filter: condition.Filter{Conditions: []condition.Condition{{Field: "amount", Op: condition.GreaterOrEqual, Value: []string{"200"}}}},
@@ -84,7 +90,10 @@ func TestACustomJobIsBuiltByClickingAndRuns(t *testing.T) {
 			If: condition.Filter{Conditions: []condition.Condition{{Field: "dealstage", Op: condition.In, Value: []string{"closedwon"}}}}, Then: text("Won"),
 		}}}},
 		Direct: []mapping.Direct{
-			{From: "hs_object_id", To: "Deal_ID__gc", Identifier: true}, {From: "amount", To: "Amount__gc"}, {From: "State", To: "State__gc"}, {From: "dealname", To: "Name"},
+			{From: "hs_object_id", To: "Deal_ID__gc", Identifier: true},
+			{From: "amount", To: "Amount__gc"},
+			{From: "State", To: "State__gc"},
+			{From: "dealname", To: "Name"},
 		},
 		Derived: []mapping.Derived{{
 			To: "Company__gc", Object: "company", Match: []mapping.Pair{{From: "associated_company_id", Field: "HubSpot_Account_ID_90210__gc"}},
@@ -92,6 +101,9 @@ func TestACustomJobIsBuiltByClickingAndRuns(t *testing.T) {
 		}},
 	}
 	j := w.job("Deals")
+	if diff := cmp.Diff(job.Options{RealTime: true, WhenDeleted: job.WhenDeleted{Do: job.DoDelete}}, j.Options); diff != "" {
+		t.Errorf("options (-want +got):\n%s", diff)
+	}
 	if diff := cmp.Diff(want, j.Mapping); diff != "" {
 		t.Fatalf("mapping (-want +got):\n%s", diff)
 	}
