@@ -35,6 +35,12 @@ type Print struct {
 	// Keys are the hashes of the identifiers that the record claims.
 	Keys []string `json:"keys,omitempty"`
 
+	// Gone says how the record left the source; "" if it is there. The GSID of one
+	// that is gone is the row that still stands, with the Keys that it was written by.
+	Gone record.Gone `json:"gone,omitempty"`
+	// Set is the target field in which the row says that its record is gone.
+	Set string `json:"set,omitempty"`
+
 	// The last outcome, for people who look for the record.
 	Run     run.ID      `json:"run"`
 	Outcome run.Outcome `json:"outcome"`
@@ -105,6 +111,28 @@ func PutOp(job, source string, p Print) table.Op {
 	return table.Op{Verb: table.Put, Item: table.New(printKey(job, source), p)}
 }
 
+// ForgetOp is the write that removes a print.
+func ForgetOp(job, source string) table.Op {
+	return table.Op{Verb: table.Delete, Item: table.Item{Key: printKey(job, source)}}
+}
+
+// Each visits the prints of a job, in no order that counts.
+func (s *Store) Each(ctx context.Context, job string, visit func(source string, p Print) error) error {
+	for _, partition := range s.Partitions(job) {
+		err := table.All(ctx, s.Table, partition, table.Range{}, func(item table.Item) error {
+			var p Print
+			if err := json.Unmarshal(item.Doc, &p); err != nil {
+				return fmt.Errorf("decode print of %s: %w", item.Sort, err)
+			}
+			return visit(item.Sort, p)
+		})
+		if err != nil {
+			return fmt.Errorf("read prints of job %s: %w", job, err)
+		}
+	}
+	return nil
+}
+
 // Claims returns who holds the identifiers with these hashes. :: hash → claim
 func (s *Store) Claims(ctx context.Context, job string, hashes []string) (map[string]Claim, error) {
 	keys := make([]table.Key, len(hashes))
@@ -145,6 +173,11 @@ func (s *Store) Claim(ctx context.Context, job string, guard table.Op, claims ma
 		}
 	}
 	return nil
+}
+
+// DropOp is the write that gives up a claim, as it was read.
+func DropOp(job, hash string, c Claim) table.Op {
+	return table.Op{Verb: table.Delete, Item: table.Item{Key: claimKey(job, hash)}, If: table.VersionIs(c.Version)}
 }
 
 // Release gives up a record's claim of an identifier. A claim that another

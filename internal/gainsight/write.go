@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 
 	"hubspotconnector/internal/apiclient"
@@ -50,6 +51,32 @@ func (c *Client) Update(ctx context.Context, object string, rows []map[string]an
 		return results, fmt.Errorf("update rows of %s: %w", object, err)
 	}
 	return results, nil
+}
+
+// codeNoRow is Gainsight's answer to the deletion of a row that it does not have
+// (Company API, error codes, November 2026).
+const codeNoRow = "GSOBJ_1004"
+
+// Delete deletes a row of Company or of a custom object. One that is not there is
+// refused with the code GSOBJ_1011. Twice is once, refused.
+func (c *Client) Delete(ctx context.Context, object, id string) (record.Result, error) {
+	d, err := c.dialect(ctx)
+	if err != nil {
+		return record.Result{}, fmt.Errorf("delete a row of %s: %w", object, err)
+	}
+	r := apiclient.Request{Method: http.MethodDelete, Path: d.data(object) + "/" + url.PathEscape(id), Repeat: true}
+	err = c.call(ctx, r, func(envelope) error { return nil })
+	if a := refusedRows(err); a != nil {
+		refusal := a.refusal()
+		if refusal.Code == codeNoRow {
+			refusal.Code = codeNoEntity
+		}
+		return record.Result{Done: true, Refusal: refusal}, nil
+	}
+	if err != nil {
+		return record.Result{}, fmt.Errorf("delete a row of %s: %w", object, named(err, object))
+	}
+	return record.Result{Done: true, GSID: id}, nil
 }
 
 // body is the body of a write.

@@ -19,7 +19,10 @@ type found struct {
 	records []record.Record
 	after   string // of the next page, "" if there is none
 	total   int64  // of search; -1 if the answer does not say
-	failed  string // why the answer is not complete, apart from records not found
+	// archived :: place in records → when the record was archived, in ms; 0 = it does
+	// not say
+	archived []int64
+	failed   string // why the answer is not complete, apart from records not found
 }
 
 // read sends a request for records and decodes the answer as it streams in. Of
@@ -50,6 +53,7 @@ type decoder struct {
 	name, text []byte
 	fields     []string
 	ends       []int
+	archived   int64 // of the last record
 }
 
 // null marks a property without a value in decoder.ends.
@@ -67,7 +71,7 @@ func (d *decoder) answer() (found, error) {
 			whole = true
 			return d.array(func() error {
 				r, err := d.record()
-				f.records = append(f.records, r)
+				f.records, f.archived = append(f.records, r), append(f.archived, d.archived)
 				return err
 			})
 		case "paging":
@@ -125,7 +129,7 @@ func (d *decoder) failure(failed *string) error {
 
 func (d *decoder) record() (record.Record, error) {
 	var r record.Record
-	var modified string
+	var modified, archived string
 	err := d.object(func(name []byte) (err error) {
 		switch string(name) {
 		case "id":
@@ -134,6 +138,8 @@ func (d *decoder) record() (record.Record, error) {
 			r.Values, err = d.values()
 		case "updatedAt":
 			modified, err = d.scalar()
+		case "archivedAt":
+			archived, err = d.scalar()
 		case "archived":
 			var s string
 			s, err = d.scalar()
@@ -151,6 +157,9 @@ func (d *decoder) record() (record.Record, error) {
 	}
 	if r.Values == nil {
 		r.Values = map[string]*string{}
+	}
+	if d.archived, err = millis(archived); err != nil {
+		return r, err
 	}
 	r.Version, err = millis(modified)
 	return r, err

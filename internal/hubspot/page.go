@@ -27,8 +27,9 @@ const maxURL = 7000
 
 // The kinds of cursors. A cursor of one API means nothing to another.
 const (
-	listCursor   = "list:"
-	searchCursor = "search:"
+	listCursor     = "list:"
+	archivedCursor = "archived:"
+	searchCursor   = "search:"
 )
 
 // Page returns a page of records in the ascending order of their ids, with the
@@ -39,7 +40,7 @@ const (
 // nothing is known, never that there are no records. Guarantee 6.
 func (c *Client) Page(ctx context.Context, connection string, q record.Query) (record.Page, error) {
 	page, err := c.page(ctx, connection, q)
-	if err == nil {
+	if err == nil && q.ArchivedSince.IsZero() {
 		err = c.associate(ctx, connection, q, &page)
 	}
 	if err != nil {
@@ -57,6 +58,8 @@ func (c *Client) page(ctx context.Context, connection string, q record.Query) (r
 	case len(q.IDs) > 0:
 		records, err := c.batch(ctx, connection, q, q.IDs, false)
 		return record.Page{Records: records}, err
+	case !q.ArchivedSince.IsZero():
+		return c.archived(ctx, connection, q)
 	case q.Since.IsZero():
 		return c.list(ctx, connection, q)
 	}
@@ -114,7 +117,7 @@ func (c *Client) listPath(q record.Query, after string, names []string) string {
 	for i, name := range names {
 		escaped[i] = url.QueryEscape(name)
 	}
-	path := c.path("/crm/objects/%s/%s?archived=false&limit=%d", url.PathEscape(q.Object), listLimit)
+	path := c.path("/crm/objects/%s/%s?archived=%t&limit=%d", url.PathEscape(q.Object), !q.ArchivedSince.IsZero(), listLimit)
 	if after != "" {
 		path += "&after=" + url.QueryEscape(after)
 	}

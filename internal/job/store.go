@@ -156,10 +156,12 @@ func (s *Store) Prepare(ctx context.Context, old *Job, j Job) (Job, error) {
 	remapped := !same(old.Mapping, j.Mapping)
 	j.ID, j.Connection, j.OOTB, j.Missing, j.Creator = old.ID, old.Connection, old.OOTB, old.Missing, old.Creator
 	j.Edited = old.OOTB != "" && (old.Edited || remapped || j.Options != old.Options || j.Name != old.Name)
-	if !remapped {
+	switch {
+	case remapped:
+		j.Missing = nil
+	case j.Options.WhenDeleted == old.Options.WhenDeleted || len(j.Missing) > 0:
 		return j, nil
 	}
-	j.Missing = nil
 	return j, s.check(ctx, j)
 }
 

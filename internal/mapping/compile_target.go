@@ -97,6 +97,19 @@ func (b *builder) fallback(path string, d Direct, to record.Field) any {
 	return v
 }
 
+// Constant converts a text to a value of a target field, or says what is wrong
+// with it: a sentence without its subject.
+func Constant(to record.Field, text string) (v any, problem string) {
+	if to.Type == record.Unsupported {
+		return nil, "does not fit a field of this type."
+	}
+	v, wrong := fit(record.Field{Type: record.String}, to)(text)
+	if wrong != nil {
+		return nil, wrong.why
+	}
+	return v, ""
+}
+
 func (b *builder) identifier(path string, d Direct, to record.Field) {
 	switch to.Type { //nolint:exhaustive // the types that an identifier can have
 	case record.String, record.Number, record.Email, record.GSID:

@@ -333,7 +333,7 @@ func TestEveryCodeIsExplained(t *testing.T) {
 	}
 	want := []record.Code{
 		"NO_MATCH", "MULTIPLE_MATCHES", "DUPLICATE_IDENTIFIER", "MISSING_IDENTIFIER", "BAD_VALUE", "TOO_LONG", "UNKNOWN_ITEM", "MISSING_VALUE",
-		"PERSON_CONFLICT", "AMBIGUOUS_USER", "REFUSED_BY_TARGET",
+		"PERSON_CONFLICT", "AMBIGUOUS_USER", "REFUSED_BY_TARGET", "MERGED_ROWS",
 	}
 	if diff := cmp.Diff(want, codes); diff != "" {
 		t.Error(diff)

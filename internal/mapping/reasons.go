@@ -60,6 +60,10 @@ func Reasons() []Reason {
 			record.RefusedByTarget, "Gainsight refused the record for a reason of its own.",
 			"Read the reason, then correct the value in HubSpot or change the mapping of the field.",
 		},
+		{
+			record.MergedRows, "The record was merged into another one in HubSpot, and both have a row in Gainsight.",
+			"Merge the two rows in Gainsight, or delete the one that is not needed; or let the job deal with rows whose record is gone.",
+		},
 	}
 }
 

@@ -59,6 +59,9 @@ func (s *Store) Put(ctx context.Context, object string, marks []Mark) error {
 	return nil
 }
 
+// PutOp is the write of one mark as part of another Write.
+func PutOp(object string, m Mark) table.Op { return table.Op{Verb: table.Put, Item: item(object, m)} }
+
 // RejectOps are the writes that mark a record as Rejected, however it was before.
 func RejectOps(object string, m Mark) []table.Op {
 	other := Retries

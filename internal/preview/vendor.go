@@ -99,6 +99,14 @@ func (w *writer) Update(_ context.Context, _ string, rows []map[string]any) ([]r
 	return w.update(rows), nil
 }
 
+// Delete implements upsert.Target.
+func (w *writer) Delete(_ context.Context, _, gsid string) (record.Result, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.calls++
+	return record.Result{Done: true, GSID: gsid}, nil
+}
+
 // PutPerson implements upsert.Target.
 func (w *writer) PutPerson(context.Context, map[string]any) (record.Result, error) {
 	w.mu.Lock()

@@ -95,6 +95,7 @@ const (
 	PersonConflict      Code = "PERSON_CONFLICT"      // resolution keys match different people
 	AmbiguousUser       Code = "AMBIGUOUS_USER"       // several users match; an avatar decides
 	RefusedByTarget     Code = "REFUSED_BY_TARGET"    // the target refused the row
+	MergedRows          Code = "MERGED_ROWS"          // merged in the source, but each has a row
 )
 
 // Type is what a value means.

@@ -16,6 +16,9 @@ type Query struct {
 	// IDs asks for these records alone instead; at most 100. Those that are not
 	// found are missing in the page.
 	IDs []string `json:"ids,omitempty"`
+	// ArchivedSince asks for the records that were archived since then instead, as
+	// records that are Gone; zero does not.
+	ArchivedSince time.Time `json:"archivedSince,omitzero"`
 	// After is "" for the first page, or the Next of the page before.
 	After string `json:"after,omitempty"`
 }

@@ -23,17 +23,6 @@ func bubble(t *testing.T, o hubspotsim.Options, partSize int, test func(t *testi
 	synctest.Test(t, func(t *testing.T) { test(t, newWorld(t, o, partSize)) })
 }
 
-// companies creates companies with the ids 1 to n.
-func (w *world) companies(n int) {
-	for i := 1; i <= n; i++ {
-		w.company(i)
-	}
-}
-
-func (w *world) company(id int) {
-	w.portal.Create("companies", map[string]string{"hs_object_id": fmt.Sprint(id), "name": fmt.Sprintf("Company %d", id)})
-}
-
 // call reports whether a request is one for a page of records of the type: of
 // the list, of a search, or of either.
 func listing(r *http.Request, typeID string) bool {

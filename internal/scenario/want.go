@@ -38,6 +38,8 @@ func (w *world) check(f txtar.File) {
 		w.checkRows(strings.TrimSuffix(strings.TrimPrefix(name, "gainsight/"), ".jsonl"), text)
 	case name == "order":
 		w.checkOrder(text)
+	case name == "kept":
+		w.checkList(f.Name, text, w.kept())
 	case name == "jobs":
 		w.checkList(f.Name, text, w.jobs())
 	case name == "chains":

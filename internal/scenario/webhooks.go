@@ -8,8 +8,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"hubspotconnector/internal/delta"
 	"hubspotconnector/internal/hubspot/hubspotsim"
 	"hubspotconnector/internal/job"
+	"hubspotconnector/internal/mark"
 )
 
 // webhookURL is what HubSpot calls.
@@ -124,6 +126,17 @@ func (w *world) stepBurst(s step) {
 	}
 }
 
+// companies creates companies with the ids 1 to n.
+func (w *world) companies(n int) {
+	for i := 1; i <= n; i++ {
+		w.company(i)
+	}
+}
+
+func (w *world) company(id int) {
+	w.portal.Create("companies", map[string]string{"hs_object_id": fmt.Sprint(id), "name": fmt.Sprintf("Company %d", id)})
+}
+
 // stepFill: fill N creates N companies, each with two contacts.
 func (w *world) stepFill(s step) {
 	n := w.number(s, 1)
@@ -186,4 +199,31 @@ func (w *world) stepOption(s step) {
 	}
 	_, err = w.sys.Jobs.Save(w.t.Context(), j, "tester")
 	w.say(err)
+}
+
+// kept is what is remembered of contacts: their outcomes, and their marks.
+func (w *world) kept() []string {
+	w.t.Helper()
+	j, err := w.sys.Jobs.Find(w.t.Context(), "Company Person Sync_HS")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	lines := []string{}
+	err = w.sys.Delta.Each(w.t.Context(), j.ID, func(id string, p delta.Print) error {
+		lines = append(lines, id+" "+string(p.Outcome))
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, c := range []mark.Class{mark.Events, mark.Deletions, mark.Retries, mark.Edits} {
+		err := w.sys.Marks.Each(w.t.Context(), "0-1", j.ID, c, func(m mark.Mark) (bool, error) {
+			lines = append(lines, m.ID+" marked as "+string(m.Kind))
+			return true, nil
+		})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	return lines
 }

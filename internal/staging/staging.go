@@ -49,8 +49,17 @@ type Plan struct {
 	// Mode says which records are read beside the query, or instead of it. "" is a
 	// plan of an earlier version, or one that reads its query alone.
 	Mode run.Mode `json:"mode,omitempty"`
+	// ArchivedSince makes the run look for records that were archived since; zero =
+	// it does not.
+	ArchivedSince time.Time `json:"archivedSince,omitzero"`
+	// Swept says that up to Now no archived record is missed when the run has ended.
+	Swept bool `json:"swept,omitempty"`
 	// Turn counts the job's runs that read its changes, this one included.
 	Turn int64 `json:"turn,omitempty"`
+	// SetDeleted is the value of the field that says that a record is gone, if the
+	// job sets one. NoDelete, if not "", is why that cannot be done: one sentence.
+	SetDeleted json.RawMessage `json:"setDeleted,omitempty"`
+	NoDelete   string          `json:"noDelete,omitempty"`
 	// Writers are the jobs that write what this one looks up.
 	Writers []Writer `json:"writers,omitempty"`
 }

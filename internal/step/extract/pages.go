@@ -15,7 +15,7 @@ import (
 )
 
 // pages are the pages of a run: first those of the records that it has claimed by
-// their marks, then those of its query, without them.
+// their marks, then those of its query without them, then archived records.
 type pages struct {
 	source  Source
 	run     run.Run
@@ -28,6 +28,7 @@ type pages struct {
 const (
 	markCursor   = "marks:"  // and the number of claimed marks that are read
 	sourceCursor = "source:" // and the source's own
+	binCursor    = "bin:"    // and the source's own, of archived records
 )
 
 // batch is the most records that are read by their ids at once.
@@ -96,7 +97,16 @@ func (p *pages) page(ctx context.Context, cursor string) (record.Page, error) {
 		return record.Page{}, nil
 	}
 	q := p.plan.Query
-	q.After = strings.TrimPrefix(cursor, sourceCursor)
+	kind := ""
+	for _, one := range []string{sourceCursor, binCursor} {
+		if strings.HasPrefix(cursor, one) {
+			kind = one
+		}
+	}
+	q.After = strings.TrimPrefix(cursor, kind)
+	if kind == binCursor {
+		q.ArchivedSince = p.plan.ArchivedSince
+	}
 	page, err := p.source.Page(ctx, p.run.Connection, q)
 	if err != nil {
 		return page, err
@@ -110,8 +120,11 @@ func (p *pages) page(ctx context.Context, cursor string) (record.Page, error) {
 			}
 		}
 	}
-	if page.Next != "" && strings.HasPrefix(cursor, sourceCursor) {
-		page.Next = sourceCursor + page.Next
+	switch {
+	case page.Next != "":
+		page.Next = kind + page.Next
+	case kind != binCursor && !p.plan.ArchivedSince.IsZero():
+		page.Next = binCursor
 	}
 	return page, nil
 }

@@ -106,6 +106,9 @@ func (f *Finisher) job(ctx context.Context, in Input) (run.Status, error) {
 	if err := f.settleMarks(ctx, r, plan); err != nil {
 		return "", err
 	}
+	if err := f.markMissing(ctx, r, plan); err != nil {
+		return "", err
+	}
 	return f.close(ctx, r, plan)
 }
 

@@ -30,6 +30,9 @@ func (f *Finisher) moved(ctx context.Context, r run.Run, plan staging.Plan) ([]t
 	if plan.Mode == run.ModeChanges || plan.Mode == run.ModeFull {
 		ops = append(ops, run.TurnOp(r.Job, plan.Turn))
 	}
+	if plan.Swept {
+		ops = append(ops, run.SweptOp(r.Job, plan.Now))
+	}
 	return ops, nil
 }
 

@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"slices"
+	"time"
 
 	"hubspotconnector/internal/catalog"
 	"hubspotconnector/internal/fault"
@@ -109,8 +110,27 @@ func (p *Planner) serve(ctx context.Context, f *staging.Plan, mode run.Mode) err
 	}
 	if f.Turn = turn; f.Mode == run.ModeChanges || f.Mode == run.ModeFull {
 		f.Turn++
+		if err := p.sweep(ctx, f); err != nil {
+			return err
+		}
 	}
 	f.Writers, err = p.writers(ctx, f.Job)
+	return err
+}
+
+// sweepEvery is how often archived records are looked for, a little less than a day,
+// so that a daily run does it each time.
+const sweepEvery = 23 * time.Hour
+
+// sweep lets the run look for records that were archived since the last time,
+// daily. Before its first run there is no row to deal with. The bin is up to date,
+// unlike the index of search, so that a minute of overlap is for clocks alone.
+func (p *Planner) sweep(ctx context.Context, f *staging.Plan) error {
+	at, err := p.Runs.Swept(ctx, f.Job.ID)
+	if err == nil && !at.IsZero() && f.Now.Sub(at) >= sweepEvery {
+		f.ArchivedSince = at.Add(-time.Minute)
+	}
+	f.Swept = at.IsZero() || !f.ArchivedSince.IsZero()
 	return err
 }
 

@@ -283,6 +283,10 @@ func (p *Planner) fill(ctx context.Context, f *staging.Plan, in run.Input, schem
 		return err
 	}
 	object, _ := catalog.Find(j.Mapping.Source)
+	value, problem := whenDeleted(*f)
+	if f.SetDeleted = value; problem != nil { // the field is there no more
+		f.NoDelete = problem.Message
+	}
 	for _, skip := range program.Skipped {
 		f.Skipped = append(f.Skipped, fmt.Sprintf("%q: %s", skip.Field, skip.Reason))
 	}
@@ -328,8 +332,16 @@ func (p *Planner) Check(ctx context.Context, j job.Job, keys []string) error {
 	if err := p.schemas(ctx, &f, map[string]record.Schema{}); err != nil {
 		return err
 	}
-	if _, err := compile(f, false); err != nil {
-		return fault.Wrap(err, fault.Invalid, "%s", sentence(err))
+	_, err = compile(f, false)
+	problems, ok := errors.AsType[mapping.Problems](err)
+	if err != nil && !ok {
+		return err
+	}
+	if _, problem := whenDeleted(f); problem != nil {
+		problems = append(problems, *problem)
+	}
+	if len(problems) > 0 {
+		return fault.Wrap(problems, fault.Invalid, "%s", sentence(problems))
 	}
 	return nil
 }

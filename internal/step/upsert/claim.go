@@ -154,7 +154,7 @@ func (w *work) rival(it *item, held map[string]delta.Claim, holders map[string]d
 			continue
 		}
 		holder := holders[c.Source]
-		moved := len(holder.Keys) > 0 && !contains(holder.Keys, key)
+		moved := holder.Gone != "" || len(holder.Keys) > 0 && !contains(holder.Keys, key)
 		if !moved && !contains(it.row().Merged, c.Source) && !w.archived[c.Source] {
 			return c.Source
 		}

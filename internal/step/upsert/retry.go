@@ -61,10 +61,10 @@ func (w *work) retry(it *item) []table.Op {
 	return mark.RejectOps(object, m)
 }
 
-// edited reports whether only an edit of the record can heal the reject.
+// edited reports whether only people can heal the reject, by an edit.
 func edited(r record.Reject) bool {
 	switch r.Code { //nolint:exhaustive // the others may heal without it
-	case record.MissingIdentifier, record.MissingValue, record.BadValue:
+	case record.MissingIdentifier, record.MissingValue, record.BadValue, record.MergedRows:
 		return true
 	case record.NoMatch:
 		return strings.TrimSpace(r.Value) == "" && r.Step == "transform" // there is nothing to look for

@@ -264,7 +264,7 @@ func TestDuplicatesByIdentifier(t *testing.T) {
 		winner.Row.Merged = []string{"1", "2"}
 		w.begin(winner)
 		w.part()
-		w.wantCalls("find company 1", "update company 1")
+		w.wantCalls("update company 1")
 		w.want(run.Counts{Updated: 1})
 	})
 }

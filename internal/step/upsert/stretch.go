@@ -35,6 +35,14 @@ type item struct {
 	waits bool
 	// counted marks a record that the first pass of this run rejected.
 	counted bool
+	// losers :: records that were merged into this one → what is known of them
+	losers map[string]delta.Print
+	// survivor is the record that this one, which is gone, was merged into, if it is
+	// to be read.
+	survivor string
+	set      string     // the field that says that the record is gone
+	claims   []table.Op // that give up what the record, which is gone, claims
+
 	outcome run.Outcome // "" until settled
 	reject  *record.Reject
 	filled  []string
@@ -96,6 +104,9 @@ func (w *work) stretch(ctx context.Context, from int) ([]*item, error) {
 	var stretch []*item
 	seen := map[string]bool{}
 	for i, writes := 0, 0; i < len(entries) && writes < w.batch && !seen[ids[i]]; i++ {
+		if (entries[i].Gone != nil) != (entries[0].Gone != nil) {
+			break // rows first settle whose they are
+		}
 		it := &item{entry: entries[i], id: ids[i], was: prints[ids[i]], avatar: links[ids[i]].UserGSID}
 		seen[it.id] = true
 		w.classify(it)
@@ -104,7 +115,7 @@ func (w *work) stretch(ctx context.Context, from int) ([]*item, error) {
 		}
 		stretch = append(stretch, it)
 	}
-	return stretch, nil
+	return stretch, w.merges(ctx, stretch)
 }
 
 // classify settles what needs no call: filtered and rejected records, and rows
@@ -114,7 +125,9 @@ func (w *work) classify(it *item) {
 	switch {
 	case w.pass == 2 && it.was.Run == w.run.ID && it.was.Outcome == run.Rejected:
 		it.outcome, it.counted = run.Rejected, true
-	case it.entry.Filtered != "", it.entry.Gone != nil:
+	case it.entry.Gone != nil:
+		w.classifyGone(it)
+	case it.entry.Filtered != "":
 		it.outcome, it.changed = run.Filtered, it.was.Outcome != run.Filtered
 	case it.entry.Reject != nil:
 		it.outcome, it.reject = run.Rejected, it.entry.Reject
@@ -126,6 +139,9 @@ func (w *work) classify(it *item) {
 		it.hash = delta.Fingerprint(row)
 		if w.leaves(it) {
 			it.hash += leaver
+		}
+		if it.was.Set != "" {
+			it.comesBack()
 		}
 		if len(row.Defer) > 0 {
 			it.hash = ""
@@ -183,11 +199,18 @@ func union(a, b []string) []string {
 func (w *work) print(it *item) delta.Print {
 	p := it.was
 	p.Run, p.Outcome, p.Code, p.Reason, p.Fix = w.run.ID, it.outcome, "", "", ""
+	if it.entry.Gone != nil {
+		p = it.buried(p)
+	} else {
+		p.Gone = ""
+	}
 	switch it.outcome { //nolint:exhaustive // the others change only the outcome
 	case run.Rejected:
 		p.Code, p.Reason, p.Fix = it.reject.Code, it.reject.Reason, it.reject.Fix
 	case run.Inserted, run.Updated:
-		p.Hash, p.Version, p.GSID, p.Filled, p.Keys = it.hash, it.row().Version, it.gsid, it.filled, it.keys
+		if it.entry.Gone == nil {
+			p.Hash, p.Version, p.GSID, p.Filled, p.Keys, p.Set = it.hash, it.row().Version, it.gsid, it.filled, it.keys, ""
+		}
 	}
 	return p
 }
@@ -209,7 +232,7 @@ func (w *work) settle(ctx context.Context, at run.Part, stretch []*item) (run.Pa
 		if gap && it.outcome != run.Inserted && it.outcome != run.Updated {
 			continue
 		}
-		kept := w.keep(it)
+		kept := unlike(ops, w.keep(it))
 		if len(ops)+len(kept) > run.SettleOps { // rejects take more than a write holds
 			next, ok, err := w.Runs.Settle(ctx, w.run, from, to, rejects, ops)
 			if err != nil || !ok {
@@ -241,9 +264,20 @@ func (w *work) settle(ctx context.Context, at run.Part, stretch []*item) (run.Pa
 	return next, ok, err
 }
 
+// unlike is the ops of more whose items none of ops is about: a write may name an
+// item once, and two records may have been merged into one that is to be read.
+func unlike(ops, more []table.Op) []table.Op {
+	return slices.DeleteFunc(more, func(m table.Op) bool {
+		return slices.ContainsFunc(ops, func(op table.Op) bool { return op.Item.Key == m.Item.Key })
+	})
+}
+
 // keep is the writes that remember an item.
 func (w *work) keep(it *item) []table.Op {
-	ops := w.retry(it)
+	ops := append(w.retry(it), w.settleMerge(it)...)
+	if it.entry.Gone != nil && it.entry.Gone.How == record.Private && it.outcome != run.Rejected {
+		return w.forget(it)
+	}
 	if it.changed {
 		ops = append(ops, delta.PutOp(w.plan.Job.ID, it.id, w.print(it)))
 	}
@@ -283,7 +317,11 @@ func count(to *run.Part, it *item) *record.Reject {
 // lost with the process: the claim check sees that its holder has moved on.
 func (w *work) release(ctx context.Context, stretch []*item) error {
 	for _, it := range stretch {
-		if !it.changed || it.outcome != run.Inserted && it.outcome != run.Updated {
+		sent := it.outcome == run.Inserted || it.outcome == run.Updated
+		if it.entry.Gone != nil {
+			sent = it.gsid == "" || it.entry.Gone.How == record.Private
+		}
+		if !it.changed || !sent {
 			continue
 		}
 		for _, old := range it.was.Keys {

@@ -103,6 +103,24 @@ func (f *target) selected(row map[string]any, sel []string) map[string]any {
 	return out
 }
 
+// Delete implements upsert.Target.
+func (f *target) Delete(_ context.Context, object, gsid string) (record.Result, error) {
+	arrives, err := f.call("delete " + object)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	res := record.Result{Done: true, GSID: gsid}
+	if f.rows[object][gsid] == nil {
+		res = record.Result{Done: true, Refusal: &record.Refusal{Code: "GSOBJ_1011"}}
+	}
+	if arrives {
+		delete(f.rows[object], gsid)
+	}
+	if err != nil {
+		return record.Result{}, err
+	}
+	return res, nil
+}
+
 func (f *target) Exact(context.Context) (bool, error) { return f.exact, nil }
 
 func (f *target) Find(_ context.Context, object string, sel []string, field string, values []string) ([]map[string]any, error) {

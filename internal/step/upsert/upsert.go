@@ -35,6 +35,9 @@ type Target interface {
 	// Update changes rows by their Gsid, at most 50. A row that is not there any
 	// more is refused with the code GSOBJ_1011.
 	Update(ctx context.Context, object string, rows []map[string]any) ([]record.Result, error)
+	// Delete deletes a row of Company or of a custom object. One that is not there is
+	// refused with the code GSOBJ_1011.
+	Delete(ctx context.Context, object, gsid string) (record.Result, error)
 	// PutPerson creates or updates a person by the resolution keys, with its
 	// companies.
 	PutPerson(ctx context.Context, person map[string]any) (record.Result, error)
@@ -126,7 +129,7 @@ type work struct {
 	plan    staging.Plan
 	object  string
 	entries []staging.Entry
-	// archived :: source id, of the part's records
+	// archived :: source id, of the part's records that are archived or gone
 	archived map[string]bool
 	batch    int // writes of a stretch
 	indexes  map[string]*finder
@@ -151,7 +154,7 @@ func (u *Upserter) open(ctx context.Context, r run.Run, in Input) (*work, error)
 	}
 	err = u.Staging.Rows(ctx, in.Run, in.Part, in.Pass, func(e staging.Entry) error {
 		w.entries = append(w.entries, e)
-		if e.Archived {
+		if e.Archived || e.Gone != nil {
 			w.archived[e.ID()] = true
 		}
 		return nil
@@ -203,12 +206,27 @@ func (w *work) write(ctx context.Context, s []*item) error {
 	if len(rows) == 0 {
 		return nil
 	}
+	var err error
+	if rows[0].entry.Gone != nil {
+		err = w.bury(ctx, rows)
+	} else {
+		rows, err = w.deliver(ctx, rows)
+	}
+	open := func(it *item) bool { return it.outcome == "" }
+	if err == nil && slices.ContainsFunc(rows, open) { // else the part would try it for ever
+		return fault.New(fault.Transient, "Gainsight gave no answer for a row, or lost it meanwhile.")
+	}
+	return err
+}
+
+// deliver sends rows, and returns those that were to be sent.
+func (w *work) deliver(ctx context.Context, rows []*item) ([]*item, error) {
 	rows, err := w.claim(ctx, rows)
 	if err != nil || len(rows) == 0 {
-		return err
+		return nil, err
 	}
 	if err := w.doubt(ctx, rows); err != nil {
-		return err
+		return nil, err
 	}
 	switch w.object {
 	case people:
@@ -218,11 +236,7 @@ func (w *work) write(ctx context.Context, s []*item) error {
 	default:
 		err = w.writeRows(ctx, rows)
 	}
-	open := func(it *item) bool { return it.outcome == "" }
-	if err == nil && slices.ContainsFunc(rows, open) { // else the part would try it for ever
-		return fault.New(fault.Transient, "Gainsight gave no answer for a row, or lost it meanwhile.")
-	}
-	return err
+	return rows, err
 }
 
 // Objects that have an API of their own.
