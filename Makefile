@@ -11,7 +11,7 @@ ENGINE      := ministack==1.5.33 aws-sam-translator==1.103.0
 SAM         := aws-sam-cli==1.170.0
 CFN_LINT    := cfn-lint==1.58.0
 FUZZER      := schemathesis==4.32.5
-NODE        := asl-validator@4.0.0 jsonata@2.2.2
+NODE        := asl-validator@4.0.0 jsonata@2.2.2 axe-core@4.14.1
 
 # done names the mark of an installation after what was installed, so that other versions are installed anew.
 done = $(TOOLS)/$(1)/.done-$(firstword $(shell echo '$(2)' | cksum))
@@ -64,7 +64,7 @@ build-%Function:
 	CGO_ENABLED=0 GOOS=linux GOARCH=$(or $(GOARCH),arm64) go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags "-s -w" -o $(ARTIFACTS_DIR)/bootstrap ./functions/$$(echo $* | tr A-Z a-z)
 
 .PHONY: tools
-tools: $(ENGINE_DONE) $(SAM_DONE) $(CFN_DONE) $(FUZZER_DONE) $(NODE_DONE) ## Install what the tests run besides Go, into .tools
+tools: $(ENGINE_DONE) $(SAM_DONE) $(CFN_DONE) $(FUZZER_DONE) $(NODE_DONE) browser ## Install what the tests run besides Go, into .tools
 
 PIP = rm -rf $(@D) && python3 -m venv $(@D) && $(@D)/bin/pip install -q --disable-pip-version-check
 $(ENGINE_DONE):
@@ -77,6 +77,15 @@ $(FUZZER_DONE):
 	$(PIP) $(FUZZER) && touch $@
 $(NODE_DONE):
 	rm -rf $(@D) && mkdir -p $(@D) && npm install --silent --no-audit --no-fund --prefix $(@D) $(NODE) && touch $@
+
+# Chromium comes from Debian where root may install; elsewhere tests of pages are skipped, in CI they fail.
+BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
+.PHONY: browser
+browser: ## Install Chromium for the tests of the console, where this machine allows it
+	@for b in $(BROWSERS); do if command -v $$b >/dev/null; then exit 0; fi; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	then echo "Chromium is installed."; \
+	else echo "Chromium cannot be installed here: the tests of the console in a browser are skipped. Install one of: $(BROWSERS)."; fi
 
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint-$(LINT) ## Run the linters of .golangci.yml

@@ -128,7 +128,7 @@ var alone = []string{"asl", "hubspot/hubspotsim", "gainsight/gainsightsim"}
 
 // free may import everything: it puts the whole system into one process, or
 // looks at all of it.
-var free = []string{"inprocess", "truth", "local", "scenario", "e2e"}
+var free = []string{"inprocess", "truth", "local", "scenario", "e2e", "browser"}
 
 // notInLambda is for local runs and for tests. No function may import it.
 var notInLambda = append([]string{
