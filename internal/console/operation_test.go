@@ -13,6 +13,7 @@ import (
 
 	"hubspotconnector/internal/chain"
 	"hubspotconnector/internal/gainsight/gainsightsim"
+	"hubspotconnector/internal/hubspot/hubspotsim"
 	"hubspotconnector/internal/run"
 	"hubspotconnector/internal/schedule"
 )
@@ -241,4 +242,21 @@ func TestARecordIsFound(t *testing.T) {
 func TestReasonsAreListedWithTheirWayOut(t *testing.T) {
 	w := newWorld(t)
 	w.open("/reasons").says(200, `id="NO_MATCH"`, `id="AMBIGUOUS_USER"`, "How to fix it")
+}
+
+func TestAnAmbiguousOwnerStandsFirst(t *testing.T) {
+	w := newWorld(t)
+	w.portal.AddOwner(hubspotsim.Owner{Email: "ann@vendor.example", FirstName: "Ann", LastName: "Able"})
+	w.portal.AddOwner(hubspotsim.Owner{Email: "zoe@vendor.example", FirstName: "Zoe", LastName: "Zander"})
+	w.target.SeedExisting(gainsightsim.Existing{PortalID: portalID, Users: []gainsightsim.ExistingUser{{Email: "zoe@vendor.example", FirstName: "Zoe", LastName: "Zander", Twice: true}}})
+	w.connect()
+	if _, err := w.sys.Run(t.Context(), run.Input{Job: "User Sync_HubSpot"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	p := w.open("/avatars").says(200, "Ambiguous", "1 active owner has no user yet", "Retry now")
+	if zoe, ann := strings.Index(p.body, "Zoe Zander"), strings.Index(p.body, "Ann Able"); zoe < 0 || zoe > ann {
+		t.Error("the ambiguous owner does not stand first")
+	}
+	w.want(w.post("/avatars/retry", url.Values{"job": {w.job("User Sync_HubSpot").ID}}), http.StatusSeeOther)
+	w.ended(2)
 }
