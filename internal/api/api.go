@@ -119,8 +119,12 @@ type statusOnly struct {
 	status int
 }
 
-func (s *statusOnly) Header() http.Header         { return s.header }
-func (s *statusOnly) WriteHeader(status int)      { s.status = status }
+// Header returns the headers.
+func (s *statusOnly) Header() http.Header { return s.header }
+
+// WriteHeader keeps the status.
+func (s *statusOnly) WriteHeader(status int) { s.status = status }
+
 func (s *statusOnly) Write(p []byte) (int, error) { return len(p), nil }
 
 // operation is what the document says of an operation beside its types.

@@ -46,7 +46,7 @@ func TestAFuzzerFindsNoFault(t *testing.T) {
 	defer server.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*fuzzTime)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, tool, "--config-file", file, "run", server.URL+api.Prefix+"/openapi.json", "--url", server.URL+api.Prefix, //nolint:gosec // a tool of the tests
+	cmd := exec.CommandContext(ctx, tool, "--config-file", file, "run", server.URL+api.Prefix+"/openapi.json", "--url", server.URL+api.Prefix,
 		"--phases", "examples,coverage,fuzzing", "--max-examples", "10", "--max-time", fmt.Sprint(int(fuzzTime.Seconds())), "--seed", "1", "--workers", "2",
 		"--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,response_headers_conformance",
 		"--exclude-operation-id", "revokeConnection", "--exclude-operation-id", "deleteConnection", // after which nothing more can happen

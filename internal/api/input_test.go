@@ -212,7 +212,7 @@ func TestAChangeIsToldWithWhoMadeIt(t *testing.T) {
 	job, read := w.job("Company Sync_HubSpot")
 	w.as(signin.Person{ID: "bob@example.com", Name: "Bob", Role: signin.Admin})
 	in := inputOf(job)
-	in.Name = `<script>alert(1)</script> 🦄 ‏שלום =1+1`
+	in.Name = "<script>alert(1)</script> 🦄 \u200fשלום =1+1"
 	w.send("PUT", "/jobs/"+job.ID, in, ifMatch(read)).want(200)
 	u := into[api.List[api.Update]](w.send("GET", "/updates?by=bob@example.com", nil).want(200)).Items
 	if len(u) != 1 || u[0].Name != in.Name || u[0].Type != "edited" {

@@ -30,7 +30,7 @@ type section struct {
 type entry struct {
 	ID, Method, Path, Summary, Description string
 	Params                                 []param
-	Takes, Gives                           string // the schemas of body and answer
+	Takes, Gives                           body
 	Answers                                []response
 }
 
@@ -40,6 +40,9 @@ type param struct {
 }
 
 type response struct{ Status, Text string }
+
+// body is what a body is: a schema, or another media type.
+type body struct{ Schema, Type string }
 
 // schemaText is a schema as the page shows it.
 type schemaText struct{ Name, JSON string }
@@ -84,27 +87,26 @@ func entryOf(path string, op *huma.Operation) entry {
 		e.Params = append(e.Params, param{Name: p.Name, In: p.In, Text: p.Description, Required: p.Required})
 	}
 	if op.RequestBody != nil {
-		e.Takes = schemaOf(op.RequestBody.Content)
+		e.Takes = bodyOf(op.RequestBody.Content)
 	}
 	for _, status := range slices.Sorted(maps.Keys(op.Responses)) {
 		r := op.Responses[status]
 		e.Answers = append(e.Answers, response{status, r.Description})
 		if strings.HasPrefix(status, "2") {
-			e.Gives = schemaOf(r.Content)
+			e.Gives = bodyOf(r.Content)
 		}
 	}
 	return e
 }
 
-// schemaOf names what a body is: a schema, or a media type.
-func schemaOf(content map[string]*huma.MediaType) string {
-	for kind, media := range content {
-		if media.Schema != nil && media.Schema.Ref != "" {
-			return strings.TrimPrefix(media.Schema.Ref, schemaPrefix)
+func bodyOf(content map[string]*huma.MediaType) body {
+	var b body
+	for kind, media := range content { // there is one
+		if b.Type = kind; media.Schema != nil {
+			b.Schema = strings.TrimPrefix(media.Schema.Ref, schemaPrefix)
 		}
-		return kind
 	}
-	return ""
+	return b
 }
 
 // paragraphs are the lines of a text without its marks.

@@ -22,7 +22,7 @@ const (
 )
 
 // Problem is an answer that is no success, as RFC 9457 has it.
-type Problem struct {
+type Problem struct { //nolint:errname // its name in the document
 	Type   string `json:"type" doc:"Always about:blank."`
 	Title  string `json:"title" doc:"The status in words."`
 	Status int    `json:"status"`
@@ -49,8 +49,12 @@ func problem(status int, detail string, errs ...Detail) *Problem {
 	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Errors: errs}
 }
 
-func (p *Problem) Error() string             { return p.Detail }
-func (p *Problem) GetStatus() int            { return p.Status }
+func (p *Problem) Error() string { return p.Detail }
+
+// GetStatus is the status of the answer.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// ContentType is the media type of the answer.
 func (p *Problem) ContentType(string) string { return problemType }
 
 // GetHeaders tells when to try again, and which version is stored.
@@ -100,10 +104,10 @@ func (a *api) failure(ctx context.Context, operation string, err error) *Problem
 	}
 	p := problem(status, fault.MessageOf(err), details(err)...)
 	p.Kind = string(kind)
-	switch {
-	case kind == fault.Transient:
+	switch kind { //nolint:exhaustive // the others do not pass by themselves
+	case fault.Transient:
 		p.retry = transientRetry
-	case kind == fault.Throttled:
+	case fault.Throttled:
 		p.retry = time.Minute
 		if at := fault.ResumeAt(err); !at.IsZero() {
 			p.retry = max(time.Second, at.Sub(a.now()))

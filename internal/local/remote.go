@@ -24,7 +24,7 @@ import (
 )
 
 // tokenName is the environment variable that holds the token of a deployment.
-const tokenName = "HUBSPOT_GAINSIGHT_TOKEN"
+const tokenName = "HUBSPOT_GAINSIGHT_TOKEN" //nolint:gosec // its name
 
 // remote is the API of a deployment.
 type remote struct {
