@@ -59,7 +59,7 @@ func New(o Options) http.Handler {
 	}
 	a.huma = humago.NewWithPrefix(a.mux, Prefix, a.config(o.PublicURL))
 	for _, register := range []func(){
-		a.connections, a.objects, a.jobs, a.tryouts, a.chains, a.timings, a.starts, a.runs, a.avatars, a.people, a.settings, a.records, a.configuration,
+		a.connections, a.objects, a.jobs, a.tryouts, a.chains, a.timings, a.starts, a.runs, a.avatars, a.people, a.settings, a.examinations, a.records, a.configuration,
 	} {
 		register()
 	}

@@ -75,6 +75,9 @@ func callConnections(t *testing.T, w *world, c api.Connection) {
 	if q := into[api.List[api.Quota]](w.send("GET", "/quotas", nil).want(200)); len(q.Items) < 5 {
 		t.Errorf("quotas %+v", q)
 	}
+	if r := into[api.Report](w.send("POST", "/connections/"+c.ID+"/examine", nil).want(200)); !r.OK || len(r.Findings) < 3 {
+		t.Errorf("examination %+v", r)
+	}
 	if me := into[api.Me](w.send("GET", "/me", nil).want(200)); me != (api.Me{ID: "ada@example.com", Name: "Ada", Role: "admin"}) {
 		t.Errorf("me is %+v", me)
 	}
@@ -251,6 +254,9 @@ func callSettings(t *testing.T, w *world, _ api.Connection) {
 			t.Errorf("%s tells a secret: %s", s.path, again.body)
 		}
 		w.send("PUT", path, s.body, ifMatch(read)).want(409)
+	}
+	if r := into[api.Report](w.send("POST", "/settings/destination/examine", nil).want(200)); !r.OK || len(r.Findings) < 3 {
+		t.Errorf("examination %+v", r)
 	}
 	if r := into[api.TestResult](w.send("GET", "/settings/destination/test", nil).want(200)); !r.OK {
 		t.Errorf("test %+v", r)

@@ -12,6 +12,7 @@ import (
 	"hubspotconnector/internal/admin"
 	"hubspotconnector/internal/chain"
 	"hubspotconnector/internal/connection"
+	"hubspotconnector/internal/doctor"
 	"hubspotconnector/internal/job"
 	"hubspotconnector/internal/mapping"
 	"hubspotconnector/internal/mapping/condition"
@@ -209,6 +210,7 @@ var choices = map[reflect.Type][]any{ //nolint:gochecknoglobals // a constant
 		record.String, record.Number, record.Boolean, record.Date, record.DateTime, record.Enumeration, record.Multi, record.Email, record.URL,
 		record.RichText, record.Percentage, record.Currency, record.GSID, record.SFDCID, record.Unsupported,
 	),
+	reflect.TypeFor[doctor.Verdict]():   all(doctor.OK, doctor.Adapts, doctor.Wrong, doctor.Unchecked),
 	reflect.TypeFor[admin.OwnerState](): all(admin.Ambiguous, admin.Unmatched, admin.Associated),
 }
 
