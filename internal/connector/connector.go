@@ -80,6 +80,8 @@ const (
 	SecretHubSpotClient   = "hubspotClientSecret"
 	SecretGainsightKey    = "gainsightAccessKey"
 	SecretGainsightClient = "gainsightClientSecret"
+	SecretOIDCClient      = "oidcClientSecret"
+	SecretSession         = "sessionKey"
 )
 
 // Connector is the system, put together.

@@ -2,12 +2,14 @@ package connector
 
 import (
 	"net/mail"
+	"net/url"
 	"slices"
 	"strings"
 
 	"hubspotconnector/internal/gainsight"
 	"hubspotconnector/internal/hubspot"
 	"hubspotconnector/internal/serve"
+	"hubspotconnector/internal/setting"
 )
 
 // Deployment is what a function of a deployment reads from its environment.
@@ -28,6 +30,14 @@ type Deployment struct {
 	// no messages.
 	MailFrom string
 	MailTo   []string
+	SignIn   SignIn
+}
+
+// SignIn says which OpenID Connect issuer knows the people.
+type SignIn struct {
+	Issuer, ClientID string
+	// RoleClaim holds the roles; "" = "roles".
+	RoleClaim string
 }
 
 // need is a part of the environment that a function reads.
@@ -44,6 +54,7 @@ func needs() map[string][]need {
 		"notify":        {stores, mails},
 		"sweep":         {stores, machines, limits},
 		"oauthcallback": {stores, secrets, hubSpotApp, gainsightTenant},
+		"console":       {stores, secrets, machines, hubSpotApp, gainsightTenant, signIn},
 	}
 }
 
@@ -70,6 +81,14 @@ func Variables(function string) []string {
 
 func stores(env *serve.Env, d *Deployment) {
 	d.Table, d.Bucket, d.Key = env.String("TABLE"), env.String("BUCKET"), env.String("KEY")
+}
+
+func signIn(env *serve.Env, d *Deployment) {
+	d.Settings.PublicURL = origin(env, "PUBLIC_URL", env.String("PUBLIC_URL"))
+	d.SignIn = SignIn{Issuer: env.String("OIDC_ISSUER"), ClientID: env.String("OIDC_CLIENT_ID"), RoleClaim: env.Optional("OIDC_ROLE_CLAIM", "")}
+	if u, err := url.Parse(d.SignIn.Issuer); d.SignIn.Issuer != "" && (err != nil || u.Host == "" || !setting.SafeScheme(u)) {
+		env.Wrong("OIDC_ISSUER", "the https URL of an OpenID Connect issuer")
+	}
 }
 
 func secrets(env *serve.Env, d *Deployment) { d.Secret = env.String("SECRET") }

@@ -31,16 +31,22 @@ import (
 // Connector builds the connector of the function. Every problem of the
 // environment is in one error.
 func Connector(app *serve.App) (*connector.Connector, error) {
-	d := connector.ReadDeployment(app.Env, app.Name)
-	if err := app.Env.Err(); err != nil {
-		return nil, err
-	}
-	ports, err := open(d)
+	d, ports, err := Parts(app)
 	if err != nil {
 		return nil, err
 	}
-	ports.Metrics = app.Metrics
 	return connector.New(d.Settings, ports), nil
+}
+
+// Parts returns what the connector of the function is built from.
+func Parts(app *serve.App) (connector.Deployment, connector.Ports, error) {
+	d := connector.ReadDeployment(app.Env, app.Name)
+	if err := app.Env.Err(); err != nil {
+		return d, connector.Ports{}, err
+	}
+	ports, err := open(d)
+	ports.Metrics = app.Metrics
+	return d, ports, err
 }
 
 // open returns the ports of what the deployment names.

@@ -3,16 +3,13 @@ package main
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"io"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -24,7 +21,6 @@ import (
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/inprocess"
 	"hubspotconnector/internal/schedule/localscheduler"
-	"hubspotconnector/internal/secret"
 	"hubspotconnector/internal/signin"
 	"hubspotconnector/internal/site"
 )
@@ -89,10 +85,6 @@ func serveFolder(ctx context.Context, dir string, s connector.Settings, v vendor
 		return err
 	}
 	defer closeAll()
-	key, err := sessionKey(dir)
-	if err != nil {
-		return err
-	}
 	log, file, err := logger(dir)
 	if err != nil {
 		return err
@@ -101,7 +93,7 @@ func serveFolder(ctx context.Context, dir string, s connector.Settings, v vendor
 	svc := &admin.Service{Connector: sys.Connector, Machines: sys.Machines, NewID: newIDs(v.now), Now: v.now, Sleep: v.sleep}
 	door, link := signin.NewLink(signin.Config{
 		PublicURL: "http://" + back.Host, Now: v.now, Explain: console.Explain,
-		SessionKey: func(context.Context) (secret.Text, error) { return key, nil },
+		SessionKey: sys.Settings.SessionKey,
 	})
 	if err := greet(ctx, svc, link, sim, out); err != nil {
 		return err
@@ -119,23 +111,6 @@ var errNotHere = fault.New(fault.Invalid, "serve needs a REDIRECT_URL on this ma
 func onThisMachine(u *url.URL) bool {
 	ip := net.ParseIP(u.Hostname())
 	return u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
-}
-
-// sessionKey is what sessions are sealed with, so that they outlive the process.
-func sessionKey(dir string) (secret.Text, error) {
-	file := filepath.Join(dir, "session-key")
-	key, err := os.ReadFile(file) //nolint:gosec // in the folder that the operator named
-	if errors.Is(err, fs.ErrNotExist) {
-		key = []byte(rand.Text() + rand.Text())
-		err = os.WriteFile(file, key, 0o600) //nolint:gosec // likewise
-	}
-	if err == nil && len(key) < 32 { // written half
-		err = os.Remove(file)
-		if err == nil {
-			return sessionKey(dir)
-		}
-	}
-	return secret.Text(key), fault.Wrap(err, fault.Invalid, "The file %s cannot be used. Allow it, or remove it: then everybody signs in again.", file)
 }
 
 // greet says where the console is, and what waits there.

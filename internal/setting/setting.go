@@ -25,7 +25,8 @@ type Store struct {
 	Activity *activity.Store
 	Now      func() time.Time // nil = time.Now
 
-	cache cache
+	cache   cache
+	session sessionCache
 }
 
 // Destination is the Gainsight organisation that is written to, and as whom:

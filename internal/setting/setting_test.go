@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -334,5 +335,33 @@ func TestLimitsAndRetentionHaveBounds(t *testing.T) {
 		if _, err := w.PutRetention(t.Context(), r, "ann"); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%+v: %v, want Invalid", r, err)
 		}
+	}
+}
+
+func TestAllProcessesShareOneSessionKey(t *testing.T) {
+	w := newWorld(t)
+	keys := make([]string, 8)
+	var all sync.WaitGroup
+	for i := range keys {
+		all.Go(func() {
+			k, err := w.process().SessionKey(t.Context())
+			if err != nil {
+				t.Error(err)
+			}
+			keys[i] = k.Expose()
+		})
+	}
+	all.Wait()
+	if len(keys[0]) < 32 {
+		t.Errorf("a key of %d characters", len(keys[0]))
+	}
+	for _, k := range keys {
+		if k != keys[0] {
+			t.Error("two keys")
+		}
+	}
+	text, err := os.ReadFile(w.file)
+	if err != nil || strings.Contains(string(text), keys[0]) {
+		t.Errorf("the key is stored in the open, %v", err)
 	}
 }
