@@ -13,11 +13,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"hubspotconnector/internal/gainsight/gainsightsim"
 	"hubspotconnector/internal/hubspot/hubspotsim"
 	"hubspotconnector/internal/run"
+	"hubspotconnector/internal/schedule"
 	"hubspotconnector/internal/truth"
 )
 
@@ -31,6 +35,7 @@ const (
 func TestTheDeployedConnectorKeepsGainsightInStepWithHubSpot(t *testing.T) {
 	s := deploy(t)
 	s.authorize()
+	due := s.schedule()
 
 	s.succeed("users", fmt.Sprintf(`{"job":%q}`, userJob))
 	runs := s.succeed("first", fmt.Sprintf(`{"chain":%q}`, chainName))
@@ -51,6 +56,8 @@ func TestTheDeployedConnectorKeepsGainsightInStepWithHubSpot(t *testing.T) {
 	s.killAtSecondWrite()
 	s.succeed("killed", fmt.Sprintf(`{"chain":%q,"mode":"full"}`, chainName))
 	s.right()
+
+	s.fired(due)
 }
 
 // authorize goes the way of an admin's browser: HubSpot's page, then back to the
@@ -82,6 +89,75 @@ func (s *stack) authorize() {
 	jobs, err := s.admin.Jobs.List(ctx)
 	if err != nil || len(jobs) != 3 {
 		s.t.Fatalf("%d jobs after the authorization, %v; want 3", len(jobs), err)
+	}
+}
+
+// schedule saves a schedule of User Sync for a minute that comes soon, and
+// returns that minute.
+func (s *stack) schedule() time.Time {
+	s.t.Helper()
+	ctx := s.t.Context()
+	j, err := s.admin.Jobs.Find(ctx, userJob)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	due := time.Now().UTC().Add(90 * time.Second).Truncate(time.Minute)
+	_, err = s.admin.Schedules.Put(ctx, schedule.Owner{What: schedule.Job, ID: j.ID, Name: j.Name},
+		schedule.Schedule{Enabled: true, Kind: schedule.Daily, At: due.Format("15:04"), Zone: "UTC"}, "e2e")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	// The engine does not fill in the time of the start, so it is written here.
+	client := scheduler.NewFromConfig(s.cfg)
+	list, err := client.ListSchedules(ctx, &scheduler.ListSchedulesInput{GroupName: aws.String(name)})
+	if err != nil || len(list.Schedules) != 1 {
+		s.t.Fatalf("the saved schedule is not EventBridge's only one: %+v, %v", list, err)
+	}
+	got, err := client.GetSchedule(ctx, &scheduler.GetScheduleInput{GroupName: aws.String(name), Name: list.Schedules[0].Name})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	const placeholder = "<aws.scheduler.scheduled-time>"
+	if !strings.Contains(aws.ToString(got.Target.Input), placeholder) {
+		s.t.Fatalf("the start does not tell when it was due: %s", aws.ToString(got.Target.Input))
+	}
+	got.Target.Input = aws.String(strings.ReplaceAll(aws.ToString(got.Target.Input), placeholder, due.Format(time.RFC3339)))
+	_, err = client.UpdateSchedule(ctx, &scheduler.UpdateScheduleInput{
+		GroupName: got.GroupName, Name: got.Name, ScheduleExpression: got.ScheduleExpression, ScheduleExpressionTimezone: got.ScheduleExpressionTimezone,
+		FlexibleTimeWindow: got.FlexibleTimeWindow, Target: got.Target, State: got.State,
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return due
+}
+
+// fired waits for the execution that the schedule started, and for its end.
+func (s *stack) fired(due time.Time) {
+	s.t.Helper()
+	for deadline := due.Add(patience); ; {
+		list, err := s.machine.ListExecutions(s.t.Context(), &sfn.ListExecutionsInput{StateMachineArn: aws.String(s.outputs["ChainMachineArn"])})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for _, e := range list.Executions {
+			out, err := s.machine.DescribeExecution(s.t.Context(), &sfn.DescribeExecutionInput{ExecutionArn: e.ExecutionArn})
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			if !strings.Contains(aws.ToString(out.Input), `"schedule"`) {
+				continue
+			}
+			out = s.wait(aws.ToString(e.Name))
+			if want := `"Success"`; !strings.Contains(aws.ToString(out.Output), want) {
+				s.t.Errorf("the scheduled execution ended %s with %s, want %s", out.Status, aws.ToString(out.Output), want)
+			}
+			return
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("the schedule that was due at %s started nothing", due)
+		}
+		time.Sleep(time.Second) // a foreign process is polled
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/oklog/ulid/v2"
@@ -28,6 +29,7 @@ import (
 	"hubspotconnector/internal/gainsight/gainsightsim"
 	"hubspotconnector/internal/hubspot"
 	"hubspotconnector/internal/hubspot/hubspotsim"
+	"hubspotconnector/internal/schedule/ebscheduler"
 	"hubspotconnector/internal/secret/kmssealer"
 	"hubspotconnector/internal/table/dynamotable"
 )
@@ -147,7 +149,10 @@ func (s *stack) connect(hubSpot string) {
 		Table:  dynamotable.New(dynamodb.NewFromConfig(s.cfg), s.outputs["TableName"], dynamotable.Options{}),
 		Bucket: s3blob.New(s3.NewFromConfig(s.cfg, func(o *s3.Options) { o.UsePathStyle = true }), s.outputs["BucketName"], s3blob.Options{}),
 		Sealer: kmssealer.New(kms.NewFromConfig(s.cfg), s.sealKey()),
-		NewID:  func() string { return ulid.Make().String() },
+		Scheduler: ebscheduler.New(scheduler.NewFromConfig(s.cfg), ebscheduler.Options{
+			Group: name, Machine: s.outputs["ChainMachineArn"], Role: "arn:aws:iam::000000000000:role/" + name + "-schedule",
+		}),
+		NewID: func() string { return ulid.Make().String() },
 	})
 }
 
