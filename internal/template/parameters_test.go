@@ -21,6 +21,8 @@ func TestParametersTakeWhatFitsAndNothingElse(t *testing.T) {
 		{"ConnectionName", []string{"HubSpot", "My HubSpot_2"}, []string{"", " x", "a/b"}},
 		{"AdminEmail", []string{"", "jane@example.com"}, []string{"jane", "a@b.com, c@d.com", "jane@example"}},
 		{"OidcIssuer", []string{"", "https://acme.okta.com/oauth2/default", "http://localhost:9"}, []string{"acme.okta.com", "http://acme.okta.com", "https://a b"}},
+		{"OidcClientSecret", []string{"", "12345678"}, []string{"1234 5678", `12345678\`, `"`}},
+		{"OidcRoleClaim", []string{"roles", "cognito:groups"}, []string{"", "a b"}},
 		{"AlarmEmail", []string{"", "jane@example.com"}, []string{"jane"}},
 		{"MailFrom", []string{"jane@example.com"}, []string{"", "Jane <jane@example.com>"}},
 		{"MailTo", []string{"", "a@b.com", "a@b.com,c@d.com"}, []string{"a@b.com, c@d.com", "a@b.com,", "a"}},
