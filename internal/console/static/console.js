@@ -34,12 +34,12 @@ function keepFresh(region) {
   const turn = async () => {
     const now = document.getElementById(id);
     if (now !== region) return;
-    const busy = document.hidden || region.contains(document.activeElement) && document.activeElement !== document.body;
+    const busy = document.hidden || document.activeElement !== document.body && document.activeElement?.closest("[data-live], form.filters, dialog");
     const answer = busy ? null : await fetchMain(location.href).catch(() => null);
     const fresh = answer?.ok && answer.root.querySelector("#" + id);
     if (answer?.status === 401) return location.reload();
     if (fresh && region.isConnected) {
-      const ended = region.childElementCount > 0 && fresh.childElementCount === 0;
+      const ended = region.childElementCount > 0 && fresh.childElementCount === 0 || fresh.dataset.latest !== region.dataset.latest;
       const differs = fresh.innerHTML !== region.innerHTML;
       if (ended || (differs && !fresh.dataset.live)) return swap(answer);
       if (differs) {
