@@ -52,9 +52,10 @@ func needs() map[string][]need {
 		"upsert":        {stores, secrets, gainsightTenant},
 		"finish":        {stores, limits},
 		"notify":        {stores, mails},
-		"sweep":         {stores, machines, limits},
-		"oauthcallback": {stores, secrets, hubSpotApp, gainsightTenant},
-		"console":       {stores, secrets, machines, hubSpotApp, gainsightTenant, signIn},
+		"sweep":         {stores, machines, schedules, limits},
+		"oauthcallback": {stores, secrets, machines, schedules, hubSpotApp, gainsightTenant},
+		"console":       {stores, secrets, machines, schedules, hubSpotApp, gainsightTenant, signIn},
+		"webhook":       {stores, secrets, machines, webhooks},
 	}
 }
 
@@ -94,6 +95,15 @@ func signIn(env *serve.Env, d *Deployment) {
 func secrets(env *serve.Env, d *Deployment) { d.Secret = env.String("SECRET") }
 
 func machines(env *serve.Env, d *Deployment) { d.ChainMachine = arn(env, "CHAIN_MACHINE") }
+
+func schedules(env *serve.Env, d *Deployment) {
+	d.ScheduleGroup, d.ScheduleRole, d.ScheduleDLQ = env.String("SCHEDULE_GROUP"), arn(env, "SCHEDULE_ROLE"), arn(env, "SCHEDULE_DLQ")
+}
+
+func webhooks(env *serve.Env, d *Deployment) {
+	env.String("WEBHOOK_URL")
+	d.Settings.Webhook.read(env, "")
+}
 
 func mails(env *serve.Env, d *Deployment) {
 	d.Settings.PublicURL = origin(env, "PUBLIC_URL", env.Optional("PUBLIC_URL", ""))

@@ -26,7 +26,8 @@ func complete() map[string]string {
 	return map[string]string{
 		"TABLE": "t", "BUCKET": "b", "KEY": "k", "SECRET": "arn:aws:secretsmanager:us-east-1:1:secret:s",
 		"CHAIN_MACHINE": "arn:aws:states:us-east-1:1:stateMachine:chain:live", "REDIRECT_URL": "https://sync.example/oauth/callback",
-		"HUBSPOT_CLIENT_ID": "id",
+		"HUBSPOT_CLIENT_ID": "id", "SCHEDULE_GROUP": "g", "SCHEDULE_ROLE": "arn:aws:iam::1:role/s", "SCHEDULE_DLQ": "arn:aws:sqs:us-east-1:1:q",
+		"WEBHOOK_URL": "https://sync.example/webhook",
 	}
 }
 
@@ -35,13 +36,14 @@ func TestVariablesAreThoseThatAFunctionReads(t *testing.T) {
 		all       = "BUCKET KEY LOG_LEVEL STACK TABLE"
 		hubspot   = "HUBSPOT_API_URL HUBSPOT_API_VERSION HUBSPOT_APP_URL HUBSPOT_CLIENT_ID HUBSPOT_LIMIT HUBSPOT_SEARCH_LIMIT REDIRECT_URL"
 		gainsight = "GAINSIGHT_CLIENT_ID GAINSIGHT_DAY_LIMIT GAINSIGHT_LIMIT GAINSIGHT_URL"
+		schedules = "CHAIN_MACHINE SCHEDULE_DLQ SCHEDULE_GROUP SCHEDULE_ROLE"
 		limits    = "GAINSIGHT_DAY_LIMIT GAINSIGHT_LIMIT HUBSPOT_LIMIT HUBSPOT_SEARCH_LIMIT"
 	)
 	tests := map[string][]string{
 		"plan": {all, hubspot, gainsight, "SECRET"}, "extract": {all, hubspot, "SECRET"},
 		"transform": {all, gainsight, "SECRET"}, "upsert": {all, gainsight, "SECRET"},
-		"finish": {all, limits}, "notify": {all, "MAIL_FROM MAIL_TO PUBLIC_URL"}, "sweep": {all, limits, "CHAIN_MACHINE"},
-		"oauthcallback": {all, hubspot, gainsight, "SECRET"},
+		"finish": {all, limits}, "notify": {all, "MAIL_FROM MAIL_TO PUBLIC_URL"}, "sweep": {all, limits, schedules},
+		"oauthcallback": {all, hubspot, gainsight, schedules, "SECRET"}, "webhook": {all, "CHAIN_MACHINE HUBSPOT_APP_ID SECRET WEBHOOK_URL WEBHOOK_WINDOW"},
 	}
 	for function, groups := range tests {
 		want := map[string]bool{}

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
@@ -23,6 +24,7 @@ import (
 	"hubspotconnector/internal/machine/sfnmachine"
 	"hubspotconnector/internal/mail"
 	"hubspotconnector/internal/mail/sesmail"
+	"hubspotconnector/internal/schedule/ebscheduler"
 	"hubspotconnector/internal/secret/kmssealer"
 	"hubspotconnector/internal/serve"
 	"hubspotconnector/internal/table/dynamotable"
@@ -45,7 +47,7 @@ func Parts(app *serve.App) (connector.Deployment, connector.Ports, error) {
 		return d, connector.Ports{}, err
 	}
 	ports, err := open(d)
-	ports.Metrics = app.Metrics
+	ports.Metrics, ports.Log = app.Metrics, app.Log
 	return d, ports, err
 }
 
@@ -70,6 +72,11 @@ func open(d connector.Deployment) (connector.Ports, error) {
 		if p.Machines, err = sfnmachine.New(sfn.NewFromConfig(account), d.ChainMachine); err != nil {
 			return p, err
 		}
+	}
+	if d.ScheduleGroup != "" {
+		p.Scheduler = ebscheduler.New(scheduler.NewFromConfig(account), ebscheduler.Options{
+			Group: d.ScheduleGroup, Machine: d.ChainMachine, Role: d.ScheduleRole, DeadLetters: d.ScheduleDLQ,
+		})
 	}
 	if d.MailFrom != "" {
 		p.Sender = sesmail.New(sesv2.NewFromConfig(account), sesmail.Options{From: d.MailFrom, To: d.MailTo})
