@@ -25,6 +25,7 @@ import (
 	"hubspotconnector/internal/oauth"
 	"hubspotconnector/internal/ootb"
 	"hubspotconnector/internal/person"
+	"hubspotconnector/internal/privacy"
 	"hubspotconnector/internal/run"
 	"hubspotconnector/internal/schedule"
 	"hubspotconnector/internal/secret"
@@ -69,6 +70,9 @@ func New(s Settings, p Ports) *Connector {
 		URL: s.Webhook.URL, AppID: s.Webhook.AppID, Window: s.Webhook.Window, Secret: c.HubSpot.Secret,
 		Connections: c.Connections, Jobs: c.Jobs, Marks: c.Marks, Machines: p.Machines, Now: p.Now, Metrics: p.Metrics,
 	}
+	eraser := &privacy.Eraser{Table: p.Table, Bucket: p.Bucket, Runs: c.Runs, Staging: c.Staging, Now: p.Now}
+	c.Webhook.Erase, c.Sweep.Erase = eraser.Ask, eraser.All
+	c.Sweep.Serve = func(ctx context.Context) error { return c.serveMarks(ctx, p) }
 	if c.Webhook.Secret == nil {
 		c.Webhook.Secret = func(context.Context, bool) (secret.Text, error) { return s.HubSpot.ClientSecret, nil }
 	}

@@ -92,7 +92,7 @@ func (s *System) Run(ctx context.Context, in run.Input, started func(execution s
 		return Result{}, err
 	}
 	if !continued {
-		if _, err := s.Sweep.All(ctx); err != nil {
+		if _, err := s.Sweep.Close(ctx); err != nil {
 			return Result{}, err
 		}
 		name = s.newID()

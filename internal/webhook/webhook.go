@@ -64,6 +64,9 @@ type Handler struct {
 	Now     func() time.Time // nil = time.Now
 	Metrics metric.Sink
 	Log     *slog.Logger // nil = nobody
+	// Erase asks to erase records that were deleted for privacy from files; nil =
+	// nobody does.
+	Erase func(ctx context.Context, object string, ids []string) error
 
 	mu      sync.Mutex
 	known   known
@@ -179,6 +182,7 @@ func (h *Handler) take(ctx context.Context, events []event) (status int, err err
 	}
 	now := h.now().UTC()
 	marks := map[string][]mark.Mark{} // :: type id → marks
+	private := map[string][]string{}  // :: type id → records
 	ours, unknown, lag, realTime := 0, 0, time.Duration(0), false
 	for _, e := range events {
 		conn, isOurs := known.portals[int64(e.Portal)]
@@ -191,6 +195,9 @@ func (h *Handler) take(ctx context.Context, events []event) (status int, err err
 			unknown++
 		}
 		for _, rec := range records {
+			if rec.kind == mark.Privacy {
+				private[rec.object] = append(private[rec.object], rec.id)
+			}
 			for _, j := range known.jobs[[2]string{conn, rec.object}] {
 				if j.wants(rec) {
 					marks[rec.object] = append(marks[rec.object], mark.Mark{Job: j.id, ID: rec.id, Kind: rec.kind, At: now})
@@ -207,6 +214,15 @@ func (h *Handler) take(ctx context.Context, events []event) (status int, err err
 	}
 	for object, some := range marks {
 		if err := h.Marks.Put(ctx, object, some); err != nil {
+			return 0, err
+		}
+	}
+	for object, ids := range private {
+		if h.Erase == nil {
+			break
+		}
+		slices.Sort(ids)
+		if err := h.Erase(ctx, object, slices.Compact(ids)); err != nil {
 			return 0, err
 		}
 	}

@@ -43,6 +43,12 @@ func (p *Planner) marked(ctx context.Context, round run.Round) (run.Round, []job
 	return round, ready, nil
 }
 
+// Pending reports whether a round of marked records would have a job.
+func (p *Planner) Pending(ctx context.Context) (bool, error) {
+	_, jobs, err := p.marked(ctx, run.Round{Input: run.Input{Mode: run.ModeMarked}})
+	return len(jobs) > 0, err
+}
+
 func (p *Planner) hasMarks(ctx context.Context, j job.Job) (bool, error) {
 	object, ok := catalog.Find(j.Mapping.Source)
 	if !ok || object.ModifiedProperty == "" || len(j.Missing) > 0 {

@@ -1,6 +1,7 @@
 // Package sweep heals what a dead execution left behind: rounds that nobody
 // closed. It closes their runs, which frees their leases, once. It also makes the
-// scheduler agree with what is stored.
+// scheduler agree with what is stored, starts a run for marks that nobody serves,
+// and erases from files what was deleted for privacy.
 package sweep
 
 import (
@@ -14,7 +15,7 @@ import (
 	"hubspotconnector/internal/step"
 )
 
-// Sweeper closes what dead executions left open. All fields but the last two are
+// Sweeper closes what dead executions left open. All fields but the last four are
 // required.
 type Sweeper struct {
 	Runs     *run.Store
@@ -25,6 +26,11 @@ type Sweeper struct {
 	Repair func(ctx context.Context) error
 	// Measure tells how the deployment stands; nil = nobody wants to know.
 	Measure func(ctx context.Context) error
+	// Serve starts a run for marks whose own start was lost; nil = there are none.
+	Serve func(ctx context.Context) error
+	// Erase takes records that were deleted for privacy out of files; nil = there are
+	// none.
+	Erase func(ctx context.Context) error
 }
 
 // Output says how many rounds were closed.
@@ -33,9 +39,31 @@ type Output struct {
 	Closed int `json:"closed"`
 }
 
-// All looks at every open round. A round whose execution still runs is left
-// alone; one that cannot be closed keeps no other from it, and is in the error.
+// All does everything; what cannot be done keeps nothing else from it, and is in
+// the error.
 func (s *Sweeper) All(ctx context.Context) (Output, error) {
+	out, err := s.Close(ctx)
+	errs := []error{err}
+	for _, also := range []struct {
+		what string
+		do   func(context.Context) error
+	}{{"repair schedules", s.Repair}, {"serve marks", s.Serve}, {"erase records", s.Erase}} {
+		if also.do == nil {
+			continue
+		}
+		if err := also.do(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", also.what, err))
+		}
+	}
+	if s.Measure != nil {
+		errs = append(errs, s.Measure(ctx))
+	}
+	return out, errors.Join(errs...)
+}
+
+// Close looks at every open round. A round whose execution still runs is left
+// alone; one that cannot be closed keeps no other from it, and is in the error.
+func (s *Sweeper) Close(ctx context.Context) (Output, error) {
 	out := Output{Turn: step.Turn{Status: step.Done}}
 	rounds, err := s.Runs.OpenRounds(ctx)
 	var errs []error
@@ -50,14 +78,6 @@ func (s *Sweeper) All(ctx context.Context) (Output, error) {
 		if closed {
 			out.Closed++
 		}
-	}
-	if s.Repair != nil {
-		if err := s.Repair(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("repair schedules: %w", err))
-		}
-	}
-	if s.Measure != nil {
-		errs = append(errs, s.Measure(ctx))
 	}
 	return out, errors.Join(errs...)
 }
