@@ -185,7 +185,7 @@ func (s *Service) owners(ctx context.Context, connection, name string) ([]string
 }
 
 // idProperties are the properties that hold a record's own id.
-var idProperties = []string{"hs_object_id", "ownerId"}
+var idProperties = []string{"hs_object_id", "ownerId"} //nolint:gochecknoglobals // a constant
 
 // rowsNamed returns the source ids of the rows of a job's target that have the
 // name, as far as the job maps the id of its records to a field of the target.

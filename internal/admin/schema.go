@@ -101,7 +101,7 @@ func (s *Service) TargetSchema(ctx context.Context, object string) (record.Schem
 }
 
 // standard are the standard objects that jobs write. :: name → label
-var standard = map[string]string{"company": "Company", "company_person": "Person and Company Person", "gsuser": "User"}
+var standard = map[string]string{"company": "Company", "company_person": "Person and Company Person", "gsuser": "User"} //nolint:gochecknoglobals // a constant
 
 // TargetObjects returns the objects that jobs can write: the standard ones, then
 // custom objects by label. It may be 5 minutes old.

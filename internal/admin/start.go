@@ -80,7 +80,7 @@ func digest(texts ...string) string {
 // and not only in the plan.
 func (s *Service) input(ctx context.Context, start Start) (run.Input, error) {
 	in := run.Input{Mode: start.Mode, Since: start.Since.UTC()}
-	switch start.Mode {
+	switch start.Mode { //nolint:exhaustive // the modes that people choose
 	case "", run.ModeChanges, run.ModeFull:
 	default:
 		return in, fault.New(fault.Invalid, "The mode %q is not known: use changes or full.", start.Mode)
@@ -266,9 +266,6 @@ func (s *Service) going(ctx context.Context, execution string) (bool, error) {
 	return err == nil && known.Status == machine.Running, err
 }
 
-// modeRejected reads the records that were rejected.
-const modeRejected run.Mode = "rejected"
-
 // RetryRejected starts a run of the job's rejected records alone; the key is that
 // of StartRun.
 func (s *Service) RetryRejected(ctx context.Context, job, by, key string) (execution string, err error) {
@@ -276,7 +273,7 @@ func (s *Service) RetryRejected(ctx context.Context, job, by, key string) (execu
 	if err != nil {
 		return "", err
 	}
-	in.Mode, in.Cause, in.By = modeRejected, "retry rejected", by
+	in.Mode, in.Cause, in.By = run.ModeRejected, "retry rejected", by
 	name := s.NewID()
 	if key != "" {
 		name = digest("key", by, key)

@@ -1,12 +1,15 @@
 package admin_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"hubspotconnector/internal/admin"
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/run"
+	"hubspotconnector/internal/schedule"
+	"hubspotconnector/internal/setting"
 )
 
 func TestAStartWithAKeyHappensOnce(t *testing.T) {
@@ -180,5 +183,68 @@ func TestAStartClosesWhatWasCutOff(t *testing.T) {
 	}
 	if r, err := w.sys.Runs.Round(ctx, name, 1); err != nil || r.Status != run.Failed {
 		t.Errorf("what was cut off is %s, %v", r.Status, err)
+	}
+}
+
+func TestRejectedRecordsAreTriedAgainAlone(t *testing.T) {
+	w := newWorld(t)
+	ids := w.companies(5)
+	w.portal.Set("companies", ids[1], map[string]string{"name": ""})
+	w.later(time.Minute)
+	first := w.run(admin.Start{Job: companyJob})
+	if first.Status != run.Partial {
+		t.Fatal(first.Status)
+	}
+	w.portal.Set("companies", ids[1], map[string]string{"name": "Named"})
+	w.later(time.Minute)
+	name, err := w.RetryRejected(t.Context(), first.Job, "ann", "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := w.RetryRejected(t.Context(), first.Job, "ann", "k"); err != nil || again != name {
+		t.Errorf("the same key: %q, %v", again, err)
+	}
+	round := w.wait(name)
+	r, err := w.sys.Runs.Get(t.Context(), round.Jobs[0])
+	if err != nil || r.Status != run.Success || r.Counts != (run.Counts{Extracted: 1, Inserted: 1}) {
+		t.Errorf("%s %+v %s, %v", r.Status, r.Counts, r.Reason, err)
+	}
+	if _, err := w.RetryRejected(t.Context(), "nothing", "ann", ""); !fault.Is(err, fault.NotFound) {
+		t.Errorf("an unknown job: %v", err)
+	}
+}
+
+func TestThoseWhoWantToKnowAreTold(t *testing.T) {
+	w := newWorld(t)
+	w.companies(2)
+	ctx := t.Context()
+	n := setting.Notifications{Failure: []string{"ops@acme.example"}, WebhookURL: "https://hooks.acme.example/canary", Secret: "canary"}
+	if _, err := w.sys.Settings.PutNotifications(ctx, n, "ann"); err != nil {
+		t.Fatal(err)
+	}
+	w.run(admin.Start{Job: companyJob})
+	if got := w.mails(); got != "" || len(w.posts) != 0 {
+		t.Errorf("of a success that nobody wants to know of: %q, posts %q", got, w.posts)
+	}
+	j := w.job(companyJob)
+	own := setting.Recipients{Success: []string{"owner@acme.example"}}
+	if _, err := w.sys.Settings.PutRecipients(ctx, setting.Owner{What: schedule.Job, ID: j.ID, Name: j.Name}, own, "ann"); err != nil {
+		t.Fatal(err)
+	}
+	w.run(admin.Start{Job: companyJob})
+	if got := w.mails(); !strings.Contains(got, "owner@acme.example") || !strings.Contains(got, companyJob+": Success") || len(w.posts) != 1 || !strings.Contains(w.posts[0], "hooks.acme.example") {
+		t.Errorf("of the job's own lists: %q, posts %q", got, w.posts)
+	}
+	cloned, err := w.sys.Jobs.Clone(ctx, j.ID, "Clone", "bo@acme.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.Failure, n.Version, n.WebhookHost = nil, 1, "hooks.acme.example"
+	if _, err := w.sys.Settings.PutNotifications(ctx, n, "ann"); err != nil {
+		t.Fatal(err)
+	}
+	w.run(admin.Start{Job: cloned.ID})
+	if got := w.mails(); !strings.Contains(got, "bo@acme.example") {
+		t.Errorf("without lists, whoever created the job is told: %q", got)
 	}
 }

@@ -399,6 +399,7 @@ func TestOldFilesAreDeletedWhenAdminsWantIt(t *testing.T) {
 	if files("errors/") != 0 {
 		t.Error("error files older than what is set are there")
 	}
+	w.later(10 * time.Minute) // by then every process has seen it
 	r := w.run(admin.Start{Job: companyJob, Mode: run.ModeFull})
 	w.later(31 * 24 * time.Hour)
 	if _, err := w.RunDetail(t.Context(), r.ID); !fault.Is(err, fault.NotFound) {

@@ -3,9 +3,11 @@ package admin_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -48,8 +50,9 @@ type world struct {
 	ahead  atomic.Int64 // how far the clock was moved, in nanoseconds
 	conn   connection.Connection
 
-	mu   sync.Mutex
-	hold chan struct{} // if set, writes to Gainsight wait for its end
+	mu    sync.Mutex
+	hold  chan struct{} // if set, writes to Gainsight wait for its end
+	posts []string      // what a webhook got
 
 	*admin.Service
 	sys *inprocess.System
@@ -133,7 +136,7 @@ func (w *world) process(sleep func(context.Context, time.Duration) error) {
 		Gainsight: gainsight.Config{URL: "https://acme.gainsight.test", AccessKey: "key"}, Limits: wide,
 	}, connector.Ports{
 		Table: w.table, Bucket: files, Sealer: sealer, Sender: dirmail.Folder{Dir: filepath.Join(w.dir, "mail")},
-		HubSpotHTTP: &http.Client{Transport: w.source.Transport()}, GainsightHTTP: &http.Client{Transport: w},
+		HubSpotHTTP: &http.Client{Transport: w.source.Transport()}, GainsightHTTP: &http.Client{Transport: w}, WebhookHTTP: &http.Client{Transport: hooked{w}},
 		Now: w.now, Sleep: sleep, NewID: newID,
 	}, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -222,4 +225,33 @@ func ownerOf(i int) hubspotsim.Owner {
 
 func gainsightField(name, label string) gainsightsim.Field {
 	return gainsightsim.Field{Name: name, Label: label, DataType: "STRING", Length: 100}
+}
+
+// hooked is the way to a webhook.
+type hooked struct{ w *world }
+
+func (h hooked) RoundTrip(req *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(req.Body)
+	h.w.mu.Lock()
+	defer h.w.mu.Unlock()
+	h.w.posts = append(h.w.posts, req.URL.Host+" "+string(body))
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: req}, err
+}
+
+// mails are the messages that were sent.
+func (w *world) mails() string {
+	w.t.Helper()
+	files, err := filepath.Glob(filepath.Join(w.dir, "mail", "*"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	all := ""
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		all += string(text) + "\n"
+	}
+	return all
 }

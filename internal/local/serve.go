@@ -21,6 +21,7 @@ import (
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/inprocess"
 	"hubspotconnector/internal/schedule/localscheduler"
+	"hubspotconnector/internal/serve"
 	"hubspotconnector/internal/signin"
 	"hubspotconnector/internal/site"
 )
@@ -48,7 +49,7 @@ func serveCommand(ctx context.Context, args []string, out io.Writer) error {
 		err error
 	)
 	if *simulate {
-		if sim, err = newSimulation(cmp.Or(set.Lookup(flagName("REDIRECT_URL")).Value.String(), os.Getenv("REDIRECT_URL"), demoRedirect)); err != nil {
+		if sim, err = newSimulation(cmp.Or(set.Lookup(flagName("REDIRECT_URL")).Value.String(), given("REDIRECT_URL"), demoRedirect)); err != nil {
 			return err
 		}
 		defer sim.close()
@@ -103,6 +104,12 @@ func serveFolder(ctx context.Context, dir string, s connector.Settings, v vendor
 	}
 	defer say(out, "Stopped. Runs that were going on are offered for resume when the console is started again.\n")
 	return serveUntil(ctx, listener, handler(svc, door, s, sim, log), sys, v, log)
+}
+
+// given is a variable of the environment, "" if it is not set.
+func given(name string) string {
+	value, _ := serve.Lookup(name)
+	return value
 }
 
 var errNotHere = fault.New(fault.Invalid, "serve needs a REDIRECT_URL on this machine, such as http://localhost:8976/oauth/callback, as registered in the HubSpot app.")
@@ -207,7 +214,7 @@ func serveUntil(ctx context.Context, l net.Listener, h http.Handler, sys *inproc
 // ended is nil for what ended because the process is to end.
 func ended(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // it was to end
 	}
 	return err
 }

@@ -71,8 +71,10 @@ func newSimulation(redirect string) (*simulation, error) {
 	sim.target.Prepare(demoPortal)
 	sim.target.AddObject("hubspot_deal__gc", "HubSpot Deal")
 	for _, f := range []gainsightsim.Field{
-		{Name: "Deal_ID__gc", Label: "Deal ID", DataType: "STRING"}, {Name: "Amount__gc", Label: "Amount", DataType: "CURRENCY", Nillable: true},
-		{Name: "Status__gc", Label: "Status", DataType: "STRING", Nillable: true}, {Name: "Close_Date__gc", Label: "Close Date", DataType: "DATE", Nillable: true},
+		{Name: "Deal_ID__gc", Label: "Deal ID", DataType: "STRING"},
+		{Name: "Amount__gc", Label: "Amount", DataType: "CURRENCY", Nillable: true},
+		{Name: "Status__gc", Label: "Status", DataType: "STRING", Nillable: true},
+		{Name: "Close_Date__gc", Label: "Close Date", DataType: "DATE", Nillable: true},
 		{Name: "Company__gc", Label: "Company", DataType: "LOOKUP", LookupObject: "company", Nillable: true},
 	} {
 		sim.target.AddField("hubspot_deal__gc", f)
@@ -94,7 +96,7 @@ func newSimulation(redirect string) (*simulation, error) {
 	}
 	sim.vendors = vendors{gainsight: &http.Client{Transport: sim.target.Transport()}}
 	sim.stop = sim.source.StartWebhooks(context.Background(), hubspotsim.Webhooks{
-		URL: "http://" + back.Host + webhookPath, Secret: demoSecret, AppID: webhookAppID, Client: http.DefaultClient, Gather: time.Second, Spread: 10 * time.Minute,
+		URL: "http://" + back.Host + webhookPath, Secret: demoSecret, AppID: webhookAppID, Client: &http.Client{}, Gather: time.Second, Spread: 10 * time.Minute,
 	})
 	return sim, nil
 }
@@ -107,6 +109,7 @@ func (sim *simulation) close() {
 // mostRows is how many rows of an object the page shows.
 const mostRows = 200
 
+//nolint:gochecknoglobals // a constant
 var simulationPage = template.Must(template.New("simulation").Parse(`<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Simulated accounts</title>

@@ -17,8 +17,10 @@ func (l Limits) check() error {
 		name string
 		budget.Window
 	}{
-		{"The HubSpot limit", l.HubSpot}, {"The HubSpot search limit", l.HubSpotSearch},
-		{"The Gainsight limit", l.Gainsight}, {"The Gainsight day limit", l.GainsightDay},
+		{"The HubSpot limit", l.HubSpot},
+		{"The HubSpot search limit", l.HubSpotSearch},
+		{"The Gainsight limit", l.Gainsight},
+		{"The Gainsight day limit", l.GainsightDay},
 	} {
 		set := one.Calls != 0 || one.Per != 0
 		if set && (one.Calls < 1 || one.Calls > 1_000_000_000 || one.Per < 100*time.Millisecond || one.Per > 31*24*time.Hour) {

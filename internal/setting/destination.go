@@ -128,7 +128,7 @@ func (s *Store) PutDestination(ctx context.Context, d Destination, by string) (T
 	if d, err = s.complete(ctx, d, old); err != nil {
 		return old, err
 	}
-	plain, err := json.Marshal(secrets{AccessKey: d.AccessKey.Expose(), ClientSecret: d.ClientSecret.Expose()}) //nolint:gosec // to be sealed
+	plain, err := json.Marshal(secrets{AccessKey: d.AccessKey.Expose(), ClientSecret: d.ClientSecret.Expose()})
 	if err != nil {
 		return old, fmt.Errorf("encode destination: %w", err)
 	}

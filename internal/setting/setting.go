@@ -107,4 +107,4 @@ type Retention struct {
 }
 
 // DefaultRetention is kept until somebody changes it.
-var DefaultRetention = Retention{ErrorFiles: 30, Staged: 3, Runs: 365}
+var DefaultRetention = Retention{ErrorFiles: 30, Staged: 3, Runs: 365} //nolint:gochecknoglobals // a constant

@@ -316,8 +316,12 @@ func TestLimitsAndRetentionHaveBounds(t *testing.T) {
 	w := newWorld(t)
 	share := func(f float64) *float64 { return &f }
 	for _, l := range []setting.Limits{
-		{HubSpot: budget.Window{Calls: 5}}, {HubSpotSearch: budget.Window{Per: time.Second}}, {Gainsight: budget.Window{Calls: -1, Per: time.Minute}},
-		{GainsightDay: budget.Window{Calls: 1, Per: 365 * 24 * time.Hour}}, {Reserve: share(0.6)}, {Reserve: share(math.NaN())},
+		{HubSpot: budget.Window{Calls: 5}},
+		{HubSpotSearch: budget.Window{Per: time.Second}},
+		{Gainsight: budget.Window{Calls: -1, Per: time.Minute}},
+		{GainsightDay: budget.Window{Calls: 1, Per: 365 * 24 * time.Hour}},
+		{Reserve: share(0.6)},
+		{Reserve: share(math.NaN())},
 		{Gainsight: budget.Window{Calls: 1, Per: time.Minute}, GainsightDay: budget.Window{Calls: 1, Per: time.Minute}},
 	} {
 		if _, err := w.PutLimits(t.Context(), l, "ann"); !fault.Is(err, fault.Invalid) {

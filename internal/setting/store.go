@@ -18,7 +18,8 @@ const (
 	recipients    = "recipients#" // and the owner
 )
 
-var names = map[string]string{ // :: sort key → name in the activity
+// names :: sort key → name in the activity
+var names = map[string]string{ //nolint:gochecknoglobals // a constant
 	destination: "Gainsight destination", notifications: "Notifications", limits: "Limits", retention: "Retention",
 }
 

@@ -195,3 +195,6 @@ func do(t *testing.T, c *http.Client, method, address string, edit ...func(*http
 	}
 	return page{resp.StatusCode, resp.Request.URL.String(), body.String(), resp.Header}
 }
+
+// stranger is a program without cookies.
+func stranger() *http.Client { return &http.Client{} }

@@ -63,7 +63,7 @@ func TestWithoutTheLinkNothingOpens(t *testing.T) {
 			t.Errorf("%s: %d %s", address, p.status, p.body)
 		}
 	}
-	if p := get(t, http.DefaultClient, origin+"/api/jobs", bearer("x")); p.status != 401 {
+	if p := get(t, stranger(), origin+"/api/jobs", bearer("x")); p.status != 401 {
 		t.Errorf("a bearer token: %d", p.status)
 	}
 	if p := do(t, browser(t), http.MethodPost, link); p.status == 200 {

@@ -142,7 +142,7 @@ func (is *issuer) leave(w http.ResponseWriter, r *http.Request) {
 
 func (is *issuer) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status := http.StatusForbidden
-	switch fault.KindOf(err) {
+	switch fault.KindOf(err) { //nolint:exhaustive // the others are refusals
 	case fault.Transient:
 		status = http.StatusServiceUnavailable
 	case fault.Internal:

@@ -188,18 +188,18 @@ func TestWhatTheIssuerDidNotSignForUsIsRefused(t *testing.T) {
 				return // bearer tokens have none
 			}
 			delete(tt.claims, "nonce")
-			p = get(t, http.DefaultClient, s.URL+"/api/jobs", bearer(s.is.sign(s.is.key, tt.claims)))
+			p = get(t, stranger(), s.URL+"/api/jobs", bearer(s.is.sign(s.is.key, tt.claims)))
 			if p.status != http.StatusUnauthorized {
 				t.Errorf("as a bearer token: %d %s", p.status, p.body)
 			}
 		})
 	}
 	s := newSite(t)
-	if p := get(t, http.DefaultClient, s.URL+"/api/jobs", bearer(s.is.sign(other, map[string]any{"roles": "admin"}))); p.status != 401 {
+	if p := get(t, stranger(), s.URL+"/api/jobs", bearer(s.is.sign(other, map[string]any{"roles": "admin"}))); p.status != 401 {
 		t.Errorf("signed by another key: %d", p.status)
 	}
 	none := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." + strings.Split(s.is.sign(s.is.key, map[string]any{"roles": "admin"}), ".")[1] + "."
-	if p := get(t, http.DefaultClient, s.URL+"/api/jobs", bearer(none)); p.status != 401 {
+	if p := get(t, stranger(), s.URL+"/api/jobs", bearer(none)); p.status != 401 {
 		t.Errorf("not signed: %d", p.status)
 	}
 }
@@ -223,7 +223,7 @@ func TestProgramsComeWithABearerToken(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			p := do(t, http.DefaultClient, http.MethodPost, s.URL+"/api/jobs", bearer(s.is.sign(s.is.key, tt.claims)), func(r *http.Request) {
+			p := do(t, stranger(), http.MethodPost, s.URL+"/api/jobs", bearer(s.is.sign(s.is.key, tt.claims)), func(r *http.Request) {
 				r.Header.Set("Origin", "https://elsewhere.example")
 			})
 			if p.status != tt.status {
@@ -266,7 +266,7 @@ func TestACookieThatWeDidNotSealCountsForNothing(t *testing.T) {
 	good := own.Jar.Cookies(mine)[0].Value
 	values["changed"] = good[:len(good)/2] + "A" + good[len(good)/2+1:]
 	for what, value := range values {
-		p := get(t, http.DefaultClient, s.URL+"/open", func(r *http.Request) { r.AddCookie(&http.Cookie{Name: name(s), Value: value}) })
+		p := get(t, stranger(), s.URL+"/open", func(r *http.Request) { r.AddCookie(&http.Cookie{Name: name(s), Value: value}) })
 		if !strings.HasPrefix(p.body, "false") {
 			t.Errorf("%s: %s", what, p.body)
 		}
@@ -276,7 +276,7 @@ func TestACookieThatWeDidNotSealCountsForNothing(t *testing.T) {
 	stop.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	get(t, stop, s.URL+"/signin")
 	pending := stop.Jar.Cookies(mine)[0].Value
-	p := get(t, http.DefaultClient, s.URL+"/open", func(r *http.Request) { r.AddCookie(&http.Cookie{Name: name(s), Value: pending}) })
+	p := get(t, stranger(), s.URL+"/open", func(r *http.Request) { r.AddCookie(&http.Cookie{Name: name(s), Value: pending}) })
 	if !strings.HasPrefix(p.body, "false") {
 		t.Errorf("a pending sign-in: %s", p.body)
 	}
@@ -337,7 +337,7 @@ func TestAnIssuerThatDoesNotAnswerIsSaidAndAskedAgain(t *testing.T) {
 	if p := get(t, browser(t), s.URL+"/"); p.status != 503 || !strings.Contains(p.body, "does not answer") {
 		t.Errorf("%d %s", p.status, p.body)
 	}
-	if p := get(t, http.DefaultClient, s.URL+"/api/x", bearer("x.y.z")); p.status != 503 {
+	if p := get(t, stranger(), s.URL+"/api/x", bearer("x.y.z")); p.status != 503 {
 		t.Errorf("with a bearer token: %d", p.status)
 	}
 	s.is.Config.Handler = address

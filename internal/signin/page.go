@@ -13,6 +13,7 @@ func isPage(r *http.Request) bool {
 	return !strings.HasPrefix(r.URL.Path, "/api/") && strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
+//nolint:gochecknoglobals // a constant
 var plain = template.Must(template.New("plain").Parse(`<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Sign in</title><main><h1>Sign in</h1><p>{{.Message}}</p>{{if .Again}}<p><a href="/signin">Sign in</a></p>{{end}}</main></html>

@@ -27,7 +27,9 @@ func TestAMessageArrivesSigned(t *testing.T) {
 	if err := h.Post(t.Context(), mail.Message{Subject: "Job: Failed", Body: "é"}); err != nil {
 		t.Fatal(err)
 	}
-	var said struct{ Text string }
+	var said struct {
+		Text string `json:"text"`
+	}
 	if err := json.Unmarshal(body, &said); err != nil || said.Text != "Job: Failed\n\né" {
 		t.Errorf("%s, %v", body, err)
 	}

@@ -15,9 +15,15 @@ import (
 var (
 	now    = time.Date(2026, 11, 24, 9, 30, 0, 0, time.UTC)
 	fields = []record.Field{
-		{Name: "name", Type: record.String}, {Name: "First Name", Type: record.String}, {Name: "amount", Type: record.Number},
-		{Name: "open", Type: record.Boolean}, {Name: "day", Type: record.Date}, {Name: "at", Type: record.DateTime}, {Name: "none", Type: record.Number},
-		{Name: "left", Type: record.String}, {Name: "id", Type: record.Number},
+		{Name: "name", Type: record.String},
+		{Name: "First Name", Type: record.String},
+		{Name: "amount", Type: record.Number},
+		{Name: "open", Type: record.Boolean},
+		{Name: "day", Type: record.Date},
+		{Name: "at", Type: record.DateTime},
+		{Name: "none", Type: record.Number},
+		{Name: "left", Type: record.String},
+		{Name: "id", Type: record.Number},
 	}
 )
 

@@ -51,7 +51,7 @@ func Functions() []Function {
 }
 
 // functions :: name → what it does
-var functions = map[string]function{
+var functions = map[string]function{ //nolint:gochecknoglobals // a constant
 	"concat": {usage: "concat(a, b, …)", meaning: "The texts one behind the other; null counts as nothing.", least: 1, most: -1, nulls: true, call: concat},
 	"upper":  onText("upper(text)", "In upper case.", strings.ToUpper),
 	"lower":  onText("lower(text)", "In lower case.", strings.ToLower),

@@ -19,7 +19,7 @@ type node func(s *source) (any, error)
 
 // levels are the operators between two parts, those that bind least first. ::
 // operator → the function that computes it
-var levels = []map[string]string{
+var levels = []map[string]string{ //nolint:gochecknoglobals // a constant
 	{"or": "op_or", "||": "op_or"},
 	{"and": "op_and", "&&": "op_and"},
 	{
