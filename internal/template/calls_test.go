@@ -96,7 +96,7 @@ func TestRolesMayWhatTheAdaptersCallAndNothingElse(t *testing.T) {
 			}
 		}
 		for _, st := range s.statements(role) {
-			if slices.ContainsFunc(st.resources, func(r any) bool { return id(r) == "SealKey" }) {
+			if slices.ContainsFunc(st.resources, func(r any) bool { return id(r) == "SealKey" }) && one != "WebhookFunction" { // which opens the secret and seals nothing
 				for _, action := range called(t, "secret/kmssealer") {
 					if !slices.Contains(st.actions, action) {
 						t.Errorf("%s may not %s, which sealing needs", one, action)

@@ -102,6 +102,9 @@ var mutations = []struct {
 	{"codes in the log", "routes lead to functions that may be called by them", set("ApiStage", "$context.requestId $context.queryString", "AccessLogSettings", "Format")},
 	{"a secret that shows", "secrets are shown nowhere", func(s stack) { delete(s.Parameters["HubSpotClientSecret"], "NoEcho") }},
 	{"a secret in the environment", "secrets are shown nowhere", set("PlanFunction", ref("HubSpotClientSecret"), "Environment", "Variables", "X")},
+	{"a parameter that nobody reads", "every parameter explains itself", func(s stack) {
+		s.Parameters["Color"] = map[string]any{"Description": "The color of the connector.", "AllowedValues": []any{"red"}}
+	}},
 	{"a parameter without words", "every parameter explains itself", func(s stack) { delete(s.Parameters["GainsightUrl"], "Description") }},
 	{"a parameter that takes anything", "every parameter explains itself", func(s stack) { delete(s.Parameters["GainsightUrl"], "AllowedPattern") }},
 	{"a parameter that refuses without a word", "every parameter explains itself", func(s stack) { delete(s.Parameters["GainsightUrl"], "ConstraintDescription") }},

@@ -15,10 +15,11 @@ func TestParametersTakeWhatFitsAndNothingElse(t *testing.T) {
 	}{
 		{"HubSpotClientId", []string{"1234abcd-12ab-34cd-56ef-1234567890ab"}, []string{"", "a b", " 1234abcd", "https://x"}},
 		{"HubSpotClientSecret", []string{"1234abcd-12ab-34cd-56ef-1234567890ab"}, []string{"", "short", "has spaces in it", `quote"quote"`, `back\slash\`}},
+		{"HubSpotAppId", []string{"", "1234567"}, []string{"0", "12a", "-1"}},
+		{"WebhookWindow", []string{"5s", "60s", "2m"}, []string{"4s", "60", "", "1h"}},
 		{"GainsightUrl", []string{"", "https://acme.gainsightcloud.com", "http://127.0.0.1:8080"}, []string{"acme.gainsightcloud.com", "https://acme.gainsightcloud.com/v1", "http://acme.gainsightcloud.com", "https://a?b"}},
 		{"GainsightAccessKey", []string{"", "12345678"}, []string{"1234567", "1234 5678", `12345678"`}},
 		{"GainsightClientSecret", []string{"", "12345678"}, []string{"1234567", `12345678\`}},
-		{"ConnectionName", []string{"HubSpot", "My HubSpot_2"}, []string{"", " x", "a/b"}},
 		{"AdminEmail", []string{"", "jane@example.com"}, []string{"jane", "a@b.com, c@d.com", "jane@example"}},
 		{"OidcIssuer", []string{"", "https://acme.okta.com/oauth2/default", "http://localhost:9"}, []string{"acme.okta.com", "http://acme.okta.com", "https://a b"}},
 		{"OidcClientSecret", []string{"", "12345678"}, []string{"1234 5678", `12345678\`, `"`}},

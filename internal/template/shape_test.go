@@ -169,7 +169,14 @@ func secrets(s stack) (problems []string) {
 }
 
 func parameters(s stack) (problems []string) {
+	used := texts(s.Conditions)
+	for _, r := range s.Resources {
+		used = append(used, texts(r.Properties)...)
+	}
 	for name, p := range s.Parameters {
+		if !slices.ContainsFunc(used, func(text string) bool { return text == name || strings.Contains(text, "${"+name+"}") }) {
+			problems = append(problems, name+" is asked for and not used")
+		}
 		text, _ := p["Description"].(string)
 		if !strings.HasSuffix(text, ".") || len(text) < 20 {
 			problems = append(problems, fmt.Sprintf("%s is described as %q", name, text))
