@@ -83,7 +83,7 @@ func TestABadRequestIsAnsweredWithWhatIsWrong(t *testing.T) {
 		{"a share above one half", "PUT", "/settings/limits", `{"reserve":0.9}`, []func(*http.Request){none}, 422, []string{`"body.reserve"`}},
 		{"a key of nothing", "GET", "/person-resolution-key/effects", nil, nil, 422, []string{`"query.fields"`}},
 		{"an avatar of nobody", "PUT", "/connections/" + c.ID + "/avatars/1", `{"userGsid":""}`, nil, 422, []string{`"body.userGsid"`}},
-		{"a start in the future", "POST", "/jobs/" + job.ID + "/run", `{"since":"2999-01-01T00:00:00Z"}`, nil, 422, nil},
+		{"a start in the future", "POST", "/jobs/" + job.ID + "/run", `{"since":"2999-01-01T00:00:00Z"}`, nil, 422, []string{`"path":"body"`}},
 		{"a mode that is none", "POST", "/jobs/" + job.ID + "/run", `{"mode":"rejected"}`, nil, 422, []string{`"body.mode"`}},
 		{"a key that is too long", "POST", "/jobs/" + job.ID + "/run", `{}`, []func(*http.Request){header("Idempotency-Key", long)}, 422, []string{`"header.Idempotency-Key"`}},
 		{"no file", "POST", "/configuration/apply", "jobs:\n  - name: x\n    nothing: y\n", []func(*http.Request){header("Content-Type", "application/yaml")}, 422, []string{`"line":`}},
@@ -225,6 +225,12 @@ func TestACauseOfOursIsLoggedAndNotTold(t *testing.T) {
 	w.sys.Runs.Table = nil // a bug
 	a := w.send("GET", "/runs/active", nil).want(500)
 	if strings.Contains(a.body, "nil pointer") || !strings.Contains(w.log.String(), "nil pointer") {
+		t.Errorf("told %s, logged %s", a.body, w.log.String())
+	}
+	check(t, w.table.Close())
+	a = w.send("GET", "/connections", nil).want(500, `"Internal"`, `"reference"`)
+	p := into[api.Problem](a)
+	if strings.Contains(a.body, "database") || !strings.Contains(w.log.String(), "database") || !strings.Contains(w.log.String(), p.Reference) {
 		t.Errorf("told %s, logged %s", a.body, w.log.String())
 	}
 }
