@@ -71,6 +71,7 @@ func newWorld(t *testing.T, companies int) *world {
 		"AWS_REGION": awstest.Region, "AWS_ACCESS_KEY_ID": "000000000000", "AWS_SECRET_ACCESS_KEY": "test", "AWS_ENDPOINT_URL": engine.Endpoint,
 		"TABLE": "table", "BUCKET": "bucket", "CHAIN_MACHINE": "arn:aws:states:" + awstest.Region + ":000000000000:stateMachine:chain",
 		"HUBSPOT_CLIENT_ID": "client", "HUBSPOT_API_URL": origins["HubSpot"], "HUBSPOT_APP_URL": origins["HubSpot"], "REDIRECT_URL": back,
+		"SCHEDULE_GROUP": "group", "SCHEDULE_ROLE": "arn:aws:iam::000000000000:role/start", "SCHEDULE_DLQ": "arn:aws:sqs:us-east-1:000000000000:dead",
 		"GAINSIGHT_URL": origins["Gainsight"], "MAIL_FROM": "sync@acme.example", "MAIL_TO": "ann@acme.example",
 	}
 	w.equip(config)
