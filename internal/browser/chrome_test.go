@@ -333,10 +333,13 @@ func (b *tab) downloads() string {
 	return dir
 }
 
-// look sets the theme, light or dark, and the width of the screen.
+// look sets the theme, light or dark, and the width of the screen. Colours change
+// at once.
 func (b *tab) look(theme string, width int64) {
 	b.t.Helper()
-	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}})
+	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: theme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+	}})
 	b.w.check(err)
 	b.w.check(chromedp.Do(b.ctx, chromedp.EmulateViewport(width, 900)))
 }

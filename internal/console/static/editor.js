@@ -4,6 +4,13 @@ import { fetchMain, swap } from "./page.js";
 
 const pause = 900; // ms after the last key before a draft is kept
 
+// released resolves when no button of the mouse is down. A page that changes
+// between down and up would lose the click.
+let down = false;
+addEventListener("pointerdown", () => (down = true), true);
+for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => (down = false), true);
+const released = () => new Promise((done) => (down ? addEventListener("pointerup", () => setTimeout(done), { once: true, capture: true }) : done()));
+
 export function editors(root) {
   for (const form of root.querySelectorAll("form[data-editor]")) prepare(form);
 }
@@ -11,6 +18,9 @@ export function editors(root) {
 function prepare(form) {
   let timer = 0;
   let turn = Promise.resolve(); // one request after the other: each knows what the last one saved
+  let waiting = 0; // actions that wait for their turn
+  let edits = 0; // how often somebody changed the form
+  let behind = false; // what the server made of the form is not shown yet
   const say = (text) => {
     const state = form.querySelector("[data-state]");
     if (state) state.textContent = text;
@@ -41,31 +51,57 @@ function prepare(form) {
     }
   };
 
+  // act does what a button says, or, as "refresh", shows what follows from a
+  // choice. A refresh never undoes what was entered since it was sent; meanwhile
+  // other actions lock the form, because they change its rows.
   const act = async (submitter) => {
-    say("");
     const verb = typeof submitter === "string" ? submitter : submitter.value;
+    if (!form.isConnected || (verb === "refresh" && waiting > 0)) return;
+    say("");
+    behind = false;
+    const before = edits;
+    form.inert = verb !== "refresh";
     const answer = await send(submitter).catch(() => null);
+    form.inert = false;
     if (!answer) return say("There is no answer. Check the network, then try again.");
     if (answer.status === 401) return location.reload();
+    if (verb === "refresh") await released();
+    const saved = answer.root.querySelector("[name=saved]");
+    if (verb === "refresh" && answer.ok && saved && (waiting > 0 || edits !== before)) {
+      form.querySelector("[name=saved]").value = saved.value;
+      behind = true;
+      return keepLater();
+    }
     swap(answer, () => focusAfter(verb));
+  };
+  const queue = (submitter) => {
+    waiting++;
+    form.setAttribute("aria-busy", "true");
+    turn = turn.then(async () => {
+      waiting--;
+      await act(submitter);
+      if (waiting === 0 && !behind) form.removeAttribute("aria-busy");
+    });
+  };
+  const keepLater = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => (behind ? queue("refresh") : (turn = turn.then(keep))), pause);
   };
 
   form.addEventListener("submit", (event) => {
     const submitter = event.submitter;
     if (!submitter?.name) return;
     event.preventDefault();
-    turn = turn.then(() => act(submitter));
+    queue(submitter);
+  });
+  form.addEventListener("input", () => {
+    edits++;
+    if (form.dataset.editor === "draft") keepLater();
   });
   form.addEventListener("change", (event) => {
-    if (event.target.matches("[data-auto]")) turn = turn.then(() => form.isConnected && act("refresh"));
+    if (event.target.matches("[data-auto]")) queue("refresh");
   });
-  if (form.dataset.editor === "draft") {
-    form.addEventListener("input", () => {
-      clearTimeout(timer);
-      timer = setTimeout(() => (turn = turn.then(keep)), pause);
-    });
-  }
-  for (const list of form.querySelectorAll("[data-sortable]")) sortable(list, () => (turn = turn.then(() => act("refresh"))));
+  for (const list of form.querySelectorAll("[data-sortable]")) sortable(list, () => queue("refresh"));
 }
 
 // focusAfter is what to focus after a button's work: the new row, or the button
@@ -84,7 +120,7 @@ function focusAfter(verb) {
     const button = document.querySelector(`button[value="${what}:${CSS.escape(`${list}[${to}]`)}"]`);
     return button?.disabled ? document.querySelector(`button[value="${what === "up" ? "down" : "up"}:${CSS.escape(`${list}[${to}]`)}"]`) : button;
   }
-  return document.getElementById("problems") ?? undefined;
+  return what === "refresh" ? undefined : document.getElementById("problems");
 }
 
 // sortable lets rows be dragged; the buttons do the same for the keyboard.

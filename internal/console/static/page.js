@@ -11,9 +11,9 @@ export async function fetchMain(address, options = {}) {
 }
 
 // swap shows another page's main part in place of this one. Focus stays on the
-// control of the same id, or goes to focus if it is given.
+// control of the same id, with the caret, or goes to focus if it is given.
 export function swap(answer, focus) {
-  const had = document.activeElement?.id;
+  const { id: had, value, selectionStart: from, selectionEnd: to } = document.activeElement ?? {};
   const open = [...main().querySelectorAll("details[id][open]")].map((d) => d.id);
   main().replaceChildren(...answer.root.childNodes);
   if (answer.url && new URL(answer.url).pathname !== location.pathname) {
@@ -25,6 +25,7 @@ export function swap(answer, focus) {
   document.dispatchEvent(new Event("console:swapped"));
   const target = focus?.() ?? (had ? document.getElementById(had) : null) ?? document.getElementById("problems");
   target?.focus({ preventScroll: target.id !== "problems" });
+  if (had && target?.id === had && target.value === value && Number.isInteger(from)) target.setSelectionRange(from, to);
 }
 
 addEventListener("popstate", () => location.reload());
