@@ -112,7 +112,7 @@ var allowed = []struct{ pkg, imports string }{
 	// All of it, put together for functions and for local runs.
 	{"doctor", "apiclient fault gainsight hubspot record secret table token"},
 	{"connector", "activity apiclient avatar blob budget catalog chain config connection delta doctor fault gainsight gauge hubspot job lease machine mail mail/slackhook mapping mark meter metric oauth ootb person privacy record run schedule secret serve setting staging step step/extract step/finish step/notify step/plan step/sweep step/transform step/upsert table token webhook"},
-	{"deployed", "awsfault blob/s3blob connector fault machine/sfnmachine mail mail/sesmail schedule/ebscheduler secret secret/kmssealer serve table/dynamotable"},
+	{"deployed", "awsfault awshttp blob/s3blob connector fault machine/sfnmachine mail mail/sesmail schedule/ebscheduler secret secret/kmssealer serve table/dynamotable"},
 
 	// What people and programs reach.
 	{"preview", "avatar blob delta fault lease record run staging step step/extract step/plan step/transform step/upsert table"},

@@ -5,8 +5,12 @@ package deployed
 
 import (
 	"context"
+	"net"
+	"net/http"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -18,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/oklog/ulid/v2"
 
+	"hubspotconnector/internal/awshttp"
 	"hubspotconnector/internal/blob/s3blob"
 	"hubspotconnector/internal/connector"
 	"hubspotconnector/internal/fault"
@@ -97,13 +102,25 @@ func account() (aws.Config, error) {
 	}
 	found := aws.Config{
 		Region: env.Region, Credentials: credentials.StaticCredentialsProvider{Value: env.Credentials}, ConfigSources: []any{env},
-		// Timeouts and retries are those for calls within a region.
-		DefaultsMode: aws.DefaultsModeInRegion, RetryMaxAttempts: env.RetryMaxAttempts,
+		DefaultsMode: aws.DefaultsModeInRegion, RetryMaxAttempts: env.RetryMaxAttempts, HTTPClient: sender(),
 	}
 	if env.BaseEndpoint != "" {
 		found.BaseEndpoint = &env.BaseEndpoint
 	}
 	return found, nil
+}
+
+// connectTime is how long a connection within a region may take to open, twice:
+// for itself and for its encryption (the SDK's defaults mode in-region, November
+// 2026).
+const connectTime = 1100 * time.Millisecond
+
+// sender sends the calls of all clients over the same connections.
+func sender() *http.Client {
+	base := sdk.NewBuildableClient().
+		WithDialerOptions(func(d *net.Dialer) { d.Timeout = connectTime }).
+		WithTransportOptions(func(t *http.Transport) { t.TLSHandshakeTimeout = connectTime })
+	return &http.Client{Transport: awshttp.Transport{Base: base.GetTransport()}}
 }
 
 // nobody is told anything: there is no sender.
