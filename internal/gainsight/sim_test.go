@@ -225,3 +225,16 @@ func TestARefusalOfTheUserQuotaHoldsBackUserCallsAlone(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestARowIsDeletedOnce(t *testing.T) {
+	sim, client := organisation(gainsightsim.Switches{})
+	id := sim.Insert("company", map[string]any{"Name": "Acme"})
+	res, err := client.Delete(t.Context(), "company", id)
+	if err != nil || !res.Done || res.Refusal != nil || res.GSID != id {
+		t.Errorf("deleted: %+v, %v", res, err)
+	}
+	res, err = client.Delete(t.Context(), "company", id)
+	if err != nil || !res.Done || res.Refusal == nil || res.Refusal.Code != "GSOBJ_1011" {
+		t.Errorf("deleted again: %+v, %v; want it refused as not there", res, err)
+	}
+}

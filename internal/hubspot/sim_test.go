@@ -240,3 +240,38 @@ func TestASimulatedSchemaAndOwners(t *testing.T) {
 		}
 	})
 }
+
+func TestRecordsThatAreGoneSayHow(t *testing.T) {
+	now := time.Now()
+	sim := simulate(t, hubspotsim.Options{Now: func() time.Time { return now }})
+	for _, id := range []string{"1", "2", "3", "4", "5", "6"} {
+		sim.portal.Create("companies", map[string]string{"hs_object_id": id, "name": "Company " + id})
+	}
+	sim.portal.Archive("companies", "2")
+	sim.portal.Purge("companies", "3")
+	survivor := sim.portal.Merge("companies", "4", "5")
+	gone, err := sim.client.Gone(t.Context(), "c1", "0-2", []string{"2", "3", "4", "5", "99"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []record.Record{
+		{ID: "2", Gone: record.Archived}, {ID: "3", Gone: record.Deleted}, {ID: "4", Gone: record.Merged, Into: survivor},
+		{ID: "5", Gone: record.Merged, Into: survivor}, {ID: "99", Gone: record.Deleted},
+	}
+	if d := cmp.Diff(want, gone); d != "" {
+		t.Errorf("gone (-want +got):\n%s", d)
+	}
+	if _, err := sim.client.Gone(t.Context(), "c1", "0-2", []string{"1"}); !fault.Is(err, fault.Transient) {
+		t.Errorf("a record that is there: %v, want it tried again", err)
+	}
+	now = now.Add(time.Hour)
+	since := now
+	sim.portal.Archive("companies", "6")
+	page, err := sim.client.Page(t.Context(), "c1", record.Query{Object: "0-2", Properties: []string{"name"}, ArchivedSince: since})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]record.Record{{ID: "6", Gone: record.Archived}}, page.Records); d != "" || page.Next != "" {
+		t.Errorf("archived since then (-want +got), next %q:\n%s", page.Next, d)
+	}
+}

@@ -24,13 +24,18 @@ func (w *world) mark(companies, contacts []string) {
 		if object == "0-1" {
 			name = "Company Person Sync_HS"
 		}
-		var marks []mark.Mark
-		for _, id := range ids {
-			marks = append(marks, mark.Mark{Job: w.job(name).ID, ID: id, Kind: mark.Changed, At: time.Now()})
-		}
-		if err := (&mark.Store{Table: w.bolt}).Put(w.t.Context(), object, marks); err != nil {
-			w.t.Fatal(err)
-		}
+		w.markOf(name, object, ids...)
+	}
+}
+
+func (w *world) markOf(jobName, object string, ids ...string) {
+	w.t.Helper()
+	var marks []mark.Mark
+	for _, id := range ids {
+		marks = append(marks, mark.Mark{Job: w.job(jobName).ID, ID: id, Kind: mark.Changed, At: time.Now()})
+	}
+	if err := (&mark.Store{Table: w.bolt}).Put(w.t.Context(), object, marks); err != nil {
+		w.t.Fatal(err)
 	}
 }
 

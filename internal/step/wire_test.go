@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"hubspotconnector/internal/delta"
+	"hubspotconnector/internal/mark"
 	"hubspotconnector/internal/record"
 	"hubspotconnector/internal/run"
 	"hubspotconnector/internal/staging"
@@ -39,7 +40,7 @@ func forms() map[string]func() any {
 		"stored-watermark": func() any { return new(run.Watermark) }, "stored-rejects": func() any { return new([]record.Reject) },
 		"stored-print": func() any { return new(delta.Print) }, "stored-claim": func() any { return new(delta.Claim) },
 		"staged-plan": func() any { return new(staging.Plan) }, "staged-entry": func() any { return new(staging.Entry) },
-		"staged-record": func() any { return new(record.Record) },
+		"staged-record": func() any { return new(record.Record) }, "staged-mark": func() any { return new(mark.Mark) },
 	}
 }
 

@@ -146,7 +146,7 @@ func (h *Handler) serve(ctx context.Context, r *http.Request) (status int, err e
 	}
 	var events []event
 	if json.Unmarshal(body, &events) != nil || len(events) > maxEvents { // its error could quote values
-		return http.StatusBadRequest, nil
+		return http.StatusBadRequest, nil //nolint:nilerr // the sender's fault
 	}
 	status, err = h.take(ctx, events)
 	if err != nil {

@@ -328,7 +328,7 @@ func TestAWindowWhoseRunHasEndedIsFollowedByTheNext(t *testing.T) {
 func TestASecretThatWasExchangedIsReadAfresh(t *testing.T) {
 	h := newHook(t)
 	asked := []bool{}
-	h.Handler.Secret = func(_ context.Context, fresh bool) (secret.Text, error) {
+	h.Secret = func(_ context.Context, fresh bool) (secret.Text, error) {
 		asked = append(asked, fresh)
 		if fresh {
 			return secret.Text(h.secret), nil
