@@ -28,6 +28,12 @@ type Print struct {
 	Hash string `json:"hash,omitempty"`
 	// Version is the source's version of what was delivered.
 	Version int64 `json:"version,omitempty"`
+	// Seen and Read are the source's version that the last outcome is about, and when
+	// it was read, in milliseconds since the epoch; 0 = nobody noted it.
+	Seen int64 `json:"seen,omitempty"`
+	Read int64 `json:"read,omitempty"`
+	// Sending is the run that sends a row of the record just now, or that died then.
+	Sending run.ID `json:"sending,omitempty"`
 	// GSID of the target row, "" if not known.
 	GSID string `json:"gsid,omitempty"`
 	// Filled names the target fields that this job filled and has not cleared.
@@ -47,11 +53,15 @@ type Print struct {
 	Code    record.Code `json:"code,omitempty"`
 	Reason  string      `json:"reason,omitempty"`
 	Fix     string      `json:"fix,omitempty"`
+
+	Stored int64 `json:"-"` // version of the item; 0 for a print that is not stored
 }
 
 // Claim says which record holds an identifier.
 type Claim struct {
 	Source string `json:"source"`
+	// Run is the one that claimed it, and sends the record's first row.
+	Run run.ID `json:"run,omitempty"`
 
 	Version int64 `json:"-"` // of the item; 0 for a claim that is not stored
 }
@@ -97,7 +107,7 @@ func (s *Store) Prints(ctx context.Context, job string, sources []string) (map[s
 	}
 	prints := make(map[string]Print, len(items))
 	for _, item := range items {
-		var p Print
+		p := Print{Stored: item.Version}
 		if err := json.Unmarshal(item.Doc, &p); err != nil {
 			return nil, fmt.Errorf("decode print of %s: %w", item.Sort, err)
 		}
@@ -106,9 +116,19 @@ func (s *Store) Prints(ctx context.Context, job string, sources []string) (map[s
 	return prints, nil
 }
 
-// PutOp is the write that stores a print.
+// PutOp is the write that stores a print, unless somebody else has since it was
+// read.
 func PutOp(job, source string, p Print) table.Op {
-	return table.Op{Verb: table.Put, Item: table.New(printKey(job, source), p)}
+	cond := table.Absent()
+	if p.Stored > 0 {
+		cond = table.VersionIs(p.Stored)
+	}
+	return table.Op{Verb: table.Put, Item: table.New(printKey(job, source), p), If: cond}
+}
+
+// ClaimOp is the write that stores a claim as it is now.
+func ClaimOp(job, hash string, c Claim) table.Op {
+	return table.Op{Verb: table.Put, Item: table.New(claimKey(job, hash), c), If: table.VersionIs(c.Version)}
 }
 
 // ForgetOp is the write that removes a print.
@@ -120,7 +140,7 @@ func ForgetOp(job, source string) table.Op {
 func (s *Store) Each(ctx context.Context, job string, visit func(source string, p Print) error) error {
 	for _, partition := range s.Partitions(job) {
 		err := table.All(ctx, s.Table, partition, table.Range{}, func(item table.Item) error {
-			var p Print
+			p := Print{Stored: item.Version}
 			if err := json.Unmarshal(item.Doc, &p); err != nil {
 				return fmt.Errorf("decode print of %s: %w", item.Sort, err)
 			}

@@ -201,6 +201,10 @@ func TestPrintsComeBackAsStored(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for id, p := range want {
+		p.Stored = 1
+		want[id] = p
+	}
 	got, err := s.Prints(t.Context(), "j1", []string{"1", "17", "99"})
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("prints (-want +got):\n%s%v", diff, err)

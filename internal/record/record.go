@@ -10,6 +10,9 @@ type Record struct {
 	// 0 means that the source does not say (owners). It orders two readings of
 	// one record.
 	Version int64 `json:"version,omitempty"`
+	// Read is when the record was asked for, in milliseconds since the epoch; 0 =
+	// nobody noted it. It orders two readings with one Version.
+	Read int64 `json:"read,omitempty"`
 	// Archived is true for a record that was archived in the source, and for an
 	// owner whose user is inactive there.
 	Archived bool `json:"archived,omitempty"`

@@ -83,6 +83,9 @@ type Entry struct {
 	Row      *record.Row    `json:"row,omitempty"`
 	Reject   *record.Reject `json:"reject,omitempty"`
 	Filtered string         `json:"filtered,omitempty"` // source id
+	// Version and Read are those of the record that was read.
+	Version int64 `json:"version,omitempty"`
+	Read    int64 `json:"read,omitempty"`
 	// Archived marks an entry of a record that is archived in the source.
 	Archived bool `json:"archived,omitempty"`
 	// Gone, instead of the other three, is a record that the source no longer has.

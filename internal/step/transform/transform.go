@@ -109,7 +109,11 @@ func (w *work) first(ctx context.Context) error {
 	}
 	draft := staging.NewDraft()
 	err := w.Staging.Part(ctx, w.in.Run, w.in.Part, func(r record.Record) error {
-		return draft.Add(w.entry(r))
+		e := w.entry(r)
+		if e.Read = r.Read; r.Read != 0 {
+			e.Version = r.Version
+		}
+		return draft.Add(e)
 	})
 	if err != nil {
 		return err
@@ -190,9 +194,9 @@ func (w *work) second(ctx context.Context) error {
 		}
 		row, reject := w.program.Resolve(*e.Row, found)
 		if reject != nil {
-			return draft.Add(staging.Entry{Reject: reject, Archived: e.Archived, Waits: w.waits(*reject, keys)})
+			return draft.Add(staging.Entry{Reject: reject, Version: e.Version, Read: e.Read, Archived: e.Archived, Waits: w.waits(*reject, keys)})
 		}
-		return draft.Add(staging.Entry{Row: &row, Archived: e.Archived})
+		return draft.Add(staging.Entry{Row: &row, Version: e.Version, Read: e.Read, Archived: e.Archived})
 	})
 	if err != nil {
 		return err

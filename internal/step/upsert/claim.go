@@ -102,20 +102,38 @@ func (w *work) tryClaim(ctx context.Context, rows []*item) ([]*item, error) {
 			it.deny(duplicate(other))
 			continue
 		}
+		if busy, err := w.claimedElsewhere(ctx, it, held); busy || err != nil {
+			if err != nil {
+				return nil, err
+			}
+			continue
+		}
 		for _, key := range it.keys {
-			if held[key].Source == it.id {
-				it.tried = it.gsid == ""
-			} else {
-				wanted[key] = delta.Claim{Source: it.id}
+			mine := held[key].Source == it.id
+			it.tried = it.tried || mine && it.gsid == ""
+			if !mine || it.first() && held[key].Run != w.run.ID && w.marks() {
+				wanted[key] = delta.Claim{Source: it.id, Run: w.run.ID}
 			}
 		}
 		free = append(free, it)
 	}
 	if err := w.Delta.Claim(ctx, w.plan.Job.ID, w.run.Lease().Check(), wanted, held); err != nil {
 		for _, it := range rows {
-			it.outcome, it.reject, it.changed = "", nil, false
+			it.outcome, it.reject, it.changed, it.aside, it.lost = "", nil, false, false, false
 		}
 		return nil, err
+	}
+	for _, it := range free {
+		it.locks = map[string]delta.Claim{}
+		for _, key := range it.keys {
+			c, taken := wanted[key]
+			if c.Version = held[key].Version + 1; !taken {
+				c = held[key]
+			}
+			if c.Source == it.id && c.Run == w.run.ID {
+				it.locks[key] = c
+			}
+		}
 	}
 	return free, nil
 }

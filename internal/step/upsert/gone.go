@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"hubspotconnector/internal/delta"
@@ -39,6 +40,12 @@ func (w *work) bury(ctx context.Context, items []*item) error {
 	}
 	if err := w.survivors(ctx, items); err != nil {
 		return err
+	}
+	if w.plan.Job.Options.WhenDeleted.Do != job.DoNothing && w.plan.NoDelete == "" {
+		open := slices.DeleteFunc(slices.Clone(items), func(it *item) bool { return it.outcome != "" || it.gsid == "" })
+		if err := w.doubt(ctx, open); err != nil {
+			return err
+		}
 	}
 	for _, it := range items {
 		if it.outcome != "" {

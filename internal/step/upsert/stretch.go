@@ -17,6 +17,54 @@ import (
 // scan is the most entries that one stretch looks at.
 const scan = 500
 
+// ahead is of how many entries is read at once what is known of them.
+const ahead = 100
+
+// known is what is known of a record before it is settled.
+type known struct {
+	print  delta.Print
+	avatar string // users only
+}
+
+// look returns what is known of the i-th entry. It is read once, together with
+// that of the next entries.
+func (w *work) look(ctx context.Context, i int) (known, error) {
+	id := w.entries[i].ID()
+	if k, ok := w.known[id]; ok {
+		return k, nil
+	}
+	wanted := map[string]bool{}
+	for _, e := range w.entries[i:min(i+ahead, len(w.entries))] {
+		if _, ok := w.known[e.ID()]; !ok {
+			wanted[e.ID()] = true
+		}
+	}
+	ids := sorted(wanted)
+	prints, err := w.Delta.Prints(ctx, w.plan.Job.ID, ids)
+	if err != nil {
+		return known{}, err
+	}
+	links := map[string]avatar.Avatar{}
+	if w.object == users {
+		if links, err = w.Avatars.GetMany(ctx, w.run.Connection, ids); err != nil {
+			return known{}, err
+		}
+	}
+	for _, id := range ids {
+		w.known[id] = known{prints[id], links[id].UserGSID}
+	}
+	return w.known[id], nil
+}
+
+// settled forgets what was known of records that have an outcome now.
+func (w *work) settled(stretch []*item) {
+	for _, it := range stretch {
+		delete(w.known, it.id)
+	}
+}
+
+func (w *work) forgetKnown() { w.known = map[string]known{} }
+
 // item is one entry on its way through a stretch.
 type item struct {
 	entry staging.Entry
@@ -35,6 +83,11 @@ type item struct {
 	waits bool
 	// counted marks a record that the first pass of this run rejected.
 	counted bool
+	// aside marks a record that the other lane decides about, and lost one of those
+	// that it is at just now.
+	aside, lost bool
+	locks       map[string]delta.Claim // :: hash → the claim that says that we send
+	doubted     bool                   // the print says so
 	// losers :: records that were merged into this one → what is known of them
 	losers map[string]delta.Print
 	// survivor is the record that this one, which is gone, was merged into, if it is
@@ -87,27 +140,17 @@ func (w *work) delivered(it *item, outcome run.Outcome, gsid string, filled []st
 // write or a stored outcome.
 func (w *work) stretch(ctx context.Context, from int) ([]*item, error) {
 	entries := w.entries[from:min(from+scan, len(w.entries))]
-	ids := make([]string, len(entries))
-	for i, e := range entries {
-		ids[i] = e.ID()
-	}
-	prints, err := w.Delta.Prints(ctx, w.plan.Job.ID, slices.Compact(slices.Sorted(slices.Values(ids))))
-	if err != nil {
-		return nil, err
-	}
-	links := map[string]avatar.Avatar{}
-	if w.object == users {
-		if links, err = w.Avatars.GetMany(ctx, w.run.Connection, ids); err != nil {
-			return nil, err
-		}
-	}
 	var stretch []*item
 	seen := map[string]bool{}
-	for i, writes := 0, 0; i < len(entries) && writes < w.batch && !seen[ids[i]]; i++ {
+	for i, writes := 0, 0; i < len(entries) && writes < w.batch && !seen[entries[i].ID()]; i++ {
 		if (entries[i].Gone != nil) != (entries[0].Gone != nil) {
 			break // rows first settle whose they are
 		}
-		it := &item{entry: entries[i], id: ids[i], was: prints[ids[i]], avatar: links[ids[i]].UserGSID}
+		k, err := w.look(ctx, from+i)
+		if err != nil {
+			return nil, err
+		}
+		it := &item{entry: entries[i], id: entries[i].ID(), was: k.print, avatar: k.avatar}
 		seen[it.id] = true
 		w.classify(it)
 		if it.outcome == "" || it.changed {
@@ -125,6 +168,8 @@ func (w *work) classify(it *item) {
 	switch {
 	case w.pass == 2 && it.was.Run == w.run.ID && it.was.Outcome == run.Rejected:
 		it.outcome, it.counted = run.Rejected, true
+	case it.stale():
+		it.outcome, it.aside = run.Unchanged, true
 	case it.entry.Gone != nil:
 		w.classifyGone(it)
 	case it.entry.Filtered != "":
@@ -166,26 +211,37 @@ func (w *work) classify(it *item) {
 // also if the source goes back to what was delivered before the answer was lost.
 func (w *work) doubt(ctx context.Context, rows []*item) error {
 	ops := []table.Op{w.run.Lease().Check()}
+	var doubted []*item
 	for _, it := range rows {
-		if it.was.Hash == "" {
+		again := it.was.GSID != "" && w.marks() // it has a row, and two lanes that may write it
+		if it.was.Hash == "" && (!again || it.was.Sending == w.run.ID) {
 			continue
 		}
 		p := it.was
-		_, filled := p.Write(it.row())
-		p.Hash, p.Filled = "", union(p.Filled, filled)
-		ops = append(ops, delta.PutOp(w.plan.Job.ID, it.id, p))
+		if it.entry.Row != nil {
+			_, filled := p.Write(it.row())
+			p.Filled = union(p.Filled, filled)
+		}
+		p.Hash, p.Sending = "", w.run.ID
+		ops, doubted = append(ops, delta.PutOp(w.plan.Job.ID, it.id, p)), append(doubted, it)
 	}
-	if len(ops) == 1 {
+	if len(doubted) == 0 {
 		return nil
 	}
 	err := w.Delta.Table.Write(ctx, ops)
+	if err == nil {
+		for _, it := range doubted {
+			it.was.Stored++
+			it.doubted = true
+		}
+	}
 	if !fault.Is(err, fault.Conflict) {
 		return err
 	}
 	if err := w.Runs.Leases.Renew(ctx, w.run.Lease()); err != nil {
 		return err // another run has taken over
 	}
-	return fault.Wrap(err, fault.Transient, "The run's lease changed while rows were sent; they are tried again.")
+	return errSwapped
 }
 
 // union is a and what b has beside it, sorted.
@@ -199,6 +255,7 @@ func union(a, b []string) []string {
 func (w *work) print(it *item) delta.Print {
 	p := it.was
 	p.Run, p.Outcome, p.Code, p.Reason, p.Fix = w.run.ID, it.outcome, "", "", ""
+	p.Seen, p.Read, p.Sending = it.entry.Version, it.entry.Read, ""
 	if it.entry.Gone != nil {
 		p = it.buried(p)
 	} else {
@@ -229,10 +286,16 @@ func (w *work) settle(ctx context.Context, at run.Part, stretch []*item) (run.Pa
 	gap := false
 	for i, it := range stretch {
 		gap = gap || it.outcome == "" && !it.waits
-		if gap && it.outcome != run.Inserted && it.outcome != run.Updated {
+		open := gap && it.outcome != run.Inserted && it.outcome != run.Updated
+		if open && !(w.long && it.outcome == "") {
 			continue
 		}
-		kept := unlike(ops, w.keep(it))
+		var kept []table.Op
+		if open {
+			kept = unlike(ops, w.unlock(it))
+		} else {
+			kept = unlike(ops, w.keep(it))
+		}
 		if len(ops)+len(kept) > run.SettleOps { // rejects take more than a write holds
 			next, ok, err := w.Runs.Settle(ctx, w.run, from, to, rejects, ops)
 			if err != nil || !ok {
@@ -274,6 +337,9 @@ func unlike(ops, more []table.Op) []table.Op {
 
 // keep is the writes that remember an item.
 func (w *work) keep(it *item) []table.Op {
+	if it.aside {
+		return w.readAgain(it)
+	}
 	ops := append(w.retry(it), w.settleMerge(it)...)
 	if it.entry.Gone != nil && it.entry.Gone.How == record.Private && it.outcome != run.Rejected {
 		return w.forget(it)

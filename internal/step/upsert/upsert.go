@@ -10,6 +10,7 @@ package upsert
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -133,8 +134,10 @@ type work struct {
 	archived map[string]bool
 	batch    int // writes of a stretch
 	indexes  map[string]*finder
+	known    map[string]known // :: source id → what was read of it ahead
 	// claimed :: source id → the mark of a rejected record that the run tries again
 	claimed map[string]mark.Mark
+	long    bool // the part pauses for long before its next row is sent
 }
 
 func (u *Upserter) open(ctx context.Context, r run.Run, in Input) (*work, error) {
@@ -144,7 +147,7 @@ func (u *Upserter) open(ctx context.Context, r run.Run, in Input) (*work, error)
 	}
 	w := &work{
 		Upserter: u, run: r, pass: in.Pass, plan: plan, object: plan.Job.Mapping.Target,
-		batch: 50, indexes: map[string]*finder{}, archived: map[string]bool{},
+		batch: 50, indexes: map[string]*finder{}, known: map[string]known{}, archived: map[string]bool{},
 	}
 	if w.object == users {
 		w.batch = run.SettleOps / 2 // a print and an avatar each
@@ -167,7 +170,11 @@ const renewEvery = time.Minute
 
 func (w *work) settleAll(ctx context.Context, at run.Part) (run.Part, error) {
 	var renewed time.Time
+	lost := 0 // swaps, one after the other
 	for !at.Done {
+		if lost > maxLost {
+			return at, fault.New(fault.Transient, "Records changed hands too often; they are tried again.")
+		}
 		if w.Now().Sub(renewed) > renewEvery {
 			if err := w.Runs.Leases.Renew(ctx, w.run.Lease()); err != nil {
 				return at, err
@@ -182,9 +189,21 @@ func (w *work) settleAll(ctx context.Context, at run.Part) (run.Part, error) {
 			return at, err
 		}
 		writeErr := w.write(ctx, s)
+		if errors.Is(writeErr, errSwapped) {
+			w.forgetKnown()
+			lost++
+			continue
+		}
+		w.long = w.pauses(writeErr)
 		next, ok, err := w.settle(ctx, at, s)
 		if err != nil {
 			return at, err
+		}
+		if lost++; ok {
+			lost = 0
+			w.settled(s)
+		} else {
+			w.forgetKnown()
 		}
 		at = next
 		if ok && writeErr != nil {
@@ -203,10 +222,10 @@ func (w *work) write(ctx context.Context, s []*item) error {
 			rows = append(rows, it)
 		}
 	}
-	if len(rows) == 0 {
-		return nil
+	rows, err := w.yield(ctx, rows)
+	if err != nil || len(rows) == 0 {
+		return err
 	}
-	var err error
 	if rows[0].entry.Gone != nil {
 		err = w.bury(ctx, rows)
 	} else {
