@@ -255,8 +255,11 @@ func TestRecordsThatAreGoneSayHow(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []record.Record{
-		{ID: "2", Gone: record.Archived}, {ID: "3", Gone: record.Deleted}, {ID: "4", Gone: record.Merged, Into: survivor},
-		{ID: "5", Gone: record.Merged, Into: survivor}, {ID: "99", Gone: record.Deleted},
+		{ID: "2", Gone: record.Archived},
+		{ID: "3", Gone: record.Deleted},
+		{ID: "4", Gone: record.Merged, Into: survivor},
+		{ID: "5", Gone: record.Merged, Into: survivor},
+		{ID: "99", Gone: record.Deleted},
 	}
 	if d := cmp.Diff(want, gone); d != "" {
 		t.Errorf("gone (-want +got):\n%s", d)

@@ -65,13 +65,13 @@ type touched struct {
 
 // records returns what the event is about; ok is false for an event that says
 // nothing that is understood.
-func (e event) records() (all []touched, ok bool) {
+func (e event) records(known objects) (all []touched, ok bool) {
 	kind := e.Type
 	if kind == "" {
 		kind = e.OtherType
 	}
 	prefix, what, _ := strings.Cut(kind, ".")
-	object := objectID(prefix, e.TypeID)
+	object := known.id(prefix, e.TypeID)
 	add := func(object string, id number, kind mark.Kind, far string) {
 		if object != "" && id > 0 {
 			all = append(all, touched{object, id.id(), kind, far})
@@ -92,7 +92,7 @@ func (e event) records() (all []touched, ok bool) {
 			add(object, id, mark.Merged, "")
 		}
 	case "associationChange":
-		from, to := e.sides(object)
+		from, to := e.sides(known, object)
 		add(from, e.From, mark.Changed, "")
 		add(to, e.To, mark.Changed, from)
 	}
@@ -100,24 +100,29 @@ func (e event) records() (all []touched, ok bool) {
 }
 
 // sides returns the type ids of both sides of an association, "" if not known.
-func (e event) sides(object string) (from, to string) {
+func (e event) sides(known objects, object string) (from, to string) {
 	a, b, _ := strings.Cut(e.Link, "_TO_")
-	from, to = objectID(a, e.FromType), objectID(b, e.ToType)
+	from, to = known.id(a, e.FromType), known.id(b, e.ToType)
 	if from == "" {
 		from = object
 	}
 	return from, to
 }
 
-// objectID returns the type id of an object: of the type id that is given, or of
-// a name in any spelling.
-func objectID(name, typeID string) string {
-	if typeID == "" {
-		typeID = name
+// objects are the objects that were looked up for a request. :: name or type id →
+// type id, "" if it is not known
+type objects map[string]string
+
+// id returns the type id of an object: of the type id that is given, or of a name
+// in any spelling.
+func (o objects) id(name, typeID string) string {
+	if typeID != "" {
+		name = typeID
 	}
-	object, ok := catalog.Find(typeID)
-	if !ok {
-		return ""
+	id, looked := o[name]
+	if !looked {
+		object, _ := catalog.Find(name)
+		id, o[name] = object.TypeID, object.TypeID
 	}
-	return object.TypeID
+	return id
 }

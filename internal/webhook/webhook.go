@@ -183,6 +183,7 @@ func (h *Handler) take(ctx context.Context, events []event) (status int, err err
 	now := h.now().UTC()
 	marks := map[string][]mark.Mark{} // :: type id → marks
 	private := map[string][]string{}  // :: type id → records
+	names := objects{}
 	ours, unknown, lag, realTime := 0, 0, time.Duration(0), false
 	for _, e := range events {
 		conn, isOurs := known.portals[int64(e.Portal)]
@@ -190,7 +191,7 @@ func (h *Handler) take(ctx context.Context, events []event) (status int, err err
 			continue
 		}
 		ours++
-		records, understood := e.records()
+		records, understood := e.records(names)
 		if !understood {
 			unknown++
 		}
