@@ -5,6 +5,7 @@ package site
 import (
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"hubspotconnector/internal/admin"
@@ -32,7 +33,12 @@ type Options struct {
 func New(o Options) http.Handler {
 	pages := http.NewServeMux()
 	pages.Handle("/", console.New(console.Options{Admin: o.Admin, Log: o.Log, Now: o.Now}))
-	pages.Handle(api.Prefix+"/", api.New(api.Options{Admin: o.Admin, Log: o.Log, PublicURL: o.PublicURL, Now: o.Now}))
+	// Describing its operations takes longer than all else, so the API is built when
+	// it is first called.
+	operations := sync.OnceValue(func() http.Handler {
+		return api.New(api.Options{Admin: o.Admin, Log: o.Log, PublicURL: o.PublicURL, Now: o.Now})
+	})
+	pages.HandleFunc(api.Prefix+"/", func(w http.ResponseWriter, r *http.Request) { operations().ServeHTTP(w, r) })
 	for _, path := range []string{"/signin", "/signin/", "/signout"} {
 		pages.Handle(path, o.Door.Handler())
 	}
