@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"hubspotconnector/internal/admin"
 	"hubspotconnector/internal/connector"
@@ -44,7 +43,7 @@ type api struct {
 	log   *slog.Logger
 	now   func() time.Time
 	mux   *http.ServeMux
-	huma  huma.API
+	doc   *huma.OpenAPI
 	page  []byte // the readable page of the document
 	json  []byte // the document
 }
@@ -57,13 +56,13 @@ func New(o Options) http.Handler {
 	if a.now == nil {
 		a.now = time.Now
 	}
-	a.huma = humago.NewWithPrefix(a.mux, Prefix, a.config(o.PublicURL))
+	a.doc = newDocument(o.PublicURL)
 	for _, register := range []func(){
 		a.connections, a.objects, a.jobs, a.tryouts, a.chains, a.timings, a.starts, a.runs, a.avatars, a.people, a.settings, a.examinations, a.records, a.configuration,
 	} {
 		register()
 	}
-	a.document()
+	a.finishDocument()
 	return a
 }
 
@@ -141,38 +140,6 @@ type operation struct {
 	body     int  // the largest body in bytes; 0 = maxBody
 	// answer is the media type of a success that is no JSON; "" = JSON.
 	answer string
-}
-
-// register adds an operation.
-func register[I, O any](a *api, op operation, handle func(ctx context.Context, in *I) (*O, error)) {
-	o := huma.Operation{
-		OperationID: op.id, Method: op.method, Path: op.path, Tags: []string{op.tag}, Summary: op.summary, Description: op.description,
-		DefaultStatus: op.status, MaxBodyBytes: maxBody, RejectUnknownQueryParameters: true, Responses: a.responses(op, inputOf[I]()),
-	}
-	if op.body > 0 {
-		o.MaxBodyBytes = int64(op.body)
-	}
-	if op.role == signin.Admin {
-		o.Description = joined(o.Description, "Needs the role admin.")
-		o.Middlewares = huma.Middlewares{a.adminsOnly}
-	}
-	huma.Register(a.huma, o, func(ctx context.Context, in *I) (*O, error) {
-		out, err := handle(ctx, in)
-		if err != nil {
-			return nil, a.failure(ctx, op.id, err)
-		}
-		return out, nil
-	})
-}
-
-// adminsOnly refuses everybody else.
-func (a *api) adminsOnly(ctx huma.Context, next func(huma.Context)) {
-	if p, _ := signin.PersonOf(ctx.Context()); p.Role != signin.Admin {
-		_, w := humago.Unwrap(ctx)
-		write(w, problem(http.StatusForbidden, "Your role is viewer, so you can read everything and change nothing. Ask an admin for the role admin."))
-		return
-	}
-	next(ctx)
 }
 
 // by names who asks, for the activity.

@@ -32,36 +32,31 @@ const (
 - **Failures** are problem documents that list everything that is wrong. 429 and 503 say in ` + "`Retry-After`" + ` when to try again.`
 )
 
-// config is what the document says of the API as a whole.
-func (a *api) config(publicURL string) huma.Config {
-	return huma.Config{
-		OpenAPI: &huma.OpenAPI{
-			OpenAPI: "3.1.0",
-			Info:    &huma.Info{Title: "HubSpot → Gainsight connector", Version: "1", Description: intro},
-			Servers: []*huma.Server{{URL: strings.TrimSuffix(publicURL, "/") + Prefix}},
-			Components: &huma.Components{
-				Schemas: huma.NewMapRegistry(schemaPrefix, schemaName),
-				SecuritySchemes: map[string]*huma.SecurityScheme{
-					"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "A token of the deployment's issuer."},
-				},
-			},
-			Security: []map[string][]string{{"bearer": {}}},
-			Tags: []*huma.Tag{
-				{Name: "Connections"},
-				{Name: "Objects"},
-				{Name: "Jobs"},
-				{Name: "Job chains"},
-				{Name: "Schedules and notification"},
-				{Name: "Runs"},
-				{Name: "Records"},
-				{Name: "Users and people"},
-				{Name: "Settings"},
-				{Name: "Configuration"},
+// newDocument is what the document says of the API as a whole.
+func newDocument(publicURL string) *huma.OpenAPI {
+	return &huma.OpenAPI{
+		OpenAPI: "3.1.0",
+		Info:    &huma.Info{Title: "HubSpot → Gainsight connector", Version: "1", Description: intro},
+		Servers: []*huma.Server{{URL: strings.TrimSuffix(publicURL, "/") + Prefix}},
+		Components: &huma.Components{
+			Schemas: huma.NewMapRegistry(schemaPrefix, schemaName),
+			SecuritySchemes: map[string]*huma.SecurityScheme{
+				"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "A token of the deployment's issuer."},
 			},
 		},
-		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
-		DefaultFormat: "application/json",
-		Transformers:  []huma.Transformer{plain},
+		Security: []map[string][]string{{"bearer": {}}},
+		Tags: []*huma.Tag{
+			{Name: "Connections"},
+			{Name: "Objects"},
+			{Name: "Jobs"},
+			{Name: "Job chains"},
+			{Name: "Schedules and notification"},
+			{Name: "Runs"},
+			{Name: "Records"},
+			{Name: "Users and people"},
+			{Name: "Settings"},
+			{Name: "Configuration"},
+		},
 	}
 }
 
@@ -82,9 +77,9 @@ func schemaName(t reflect.Type, hint string) string {
 // input is what an operation takes.
 type input struct{ path, query, body, match bool }
 
-func inputOf[I any]() input {
+func inputOf(t reflect.Type) input {
 	var in input
-	for _, f := range reflect.VisibleFields(reflect.TypeFor[I]()) {
+	for _, f := range reflect.VisibleFields(t) {
 		_, path := f.Tag.Lookup("path")
 		_, query := f.Tag.Lookup("query")
 		in.path, in.query = in.path || path, in.query || query
@@ -97,7 +92,7 @@ func inputOf[I any]() input {
 // responses are the failures of an operation, and its success if that is no JSON.
 func (a *api) responses(op operation, in input) map[string]*huma.Response {
 	all := map[string]*huma.Response{}
-	schema := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "")
+	schema := a.doc.Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "")
 	fails := func(when bool, status int, description string) {
 		if when {
 			all[strconv.Itoa(status)] = &huma.Response{Description: description, Content: map[string]*huma.MediaType{problemType: {Schema: schema}}}
@@ -123,15 +118,10 @@ func (a *api) responses(op operation, in input) map[string]*huma.Response {
 	return all
 }
 
-// document finishes the document, and serves it with its page.
-func (a *api) document() {
-	doc := a.huma.OpenAPI()
+// finishDocument finishes the document, and serves it with its page.
+func (a *api) finishDocument() {
+	doc := a.doc
 	schemas := doc.Components.Schemas.Map()
-	for name := range schemas { // the library's own, in place of which there is Problem
-		if strings.HasPrefix(name, "Huma") {
-			delete(schemas, name)
-		}
-	}
 	for name, schema := range schemas {
 		t := doc.Components.Schemas.TypeFromRef(schemaPrefix + name)
 		for _, f := range reflect.VisibleFields(t) {

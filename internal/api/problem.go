@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -51,29 +50,19 @@ func problem(status int, detail string, errs ...Detail) *Problem {
 
 func (p *Problem) Error() string { return p.Detail }
 
-// GetStatus is the status of the answer.
-func (p *Problem) GetStatus() int { return p.Status }
-
-// ContentType is the media type of the answer.
-func (p *Problem) ContentType(string) string { return problemType }
-
-// GetHeaders tells when to try again, and which version is stored.
-func (p *Problem) GetHeaders() http.Header {
-	h := http.Header{}
+// write answers with a problem. Its headers tell when to try again, and which
+// version is stored.
+func write(w http.ResponseWriter, p *Problem) {
+	h := w.Header()
 	if p.retry > 0 {
 		h.Set("Retry-After", strconv.Itoa(max(1, int((p.retry+time.Second-1)/time.Second))))
 	}
 	if p.Version != nil {
 		h.Set("ETag", tag(*p.Version))
 	}
-	return h
-}
-
-// write answers with a problem.
-func write(w http.ResponseWriter, p *Problem) {
-	w.Header().Set("Content-Type", problemType)
+	h.Set("Content-Type", problemType)
 	w.WriteHeader(p.Status)
-	_ = json.NewEncoder(w).Encode(p) // a client that has gone needs no answer
+	encode(w, p)
 }
 
 // statuses are those of the kinds of failures.
@@ -163,26 +152,19 @@ func inBody(err error, path string) error {
 	return invalid(Detail{Path: path, Message: fault.MessageOf(err)})
 }
 
-// plain makes a problem of what the library refuses. The value that is refused is
-// left out: it may be a secret.
-func plain(_ huma.Context, _ string, v any) (any, error) {
-	e, ok := v.(*huma.ErrorModel)
-	if !ok {
-		return v, nil
-	}
-	p := problem(e.Status, sentences[e.Status])
-	if p.Detail == "" {
-		p.Detail = "The request cannot be taken: see errors."
-	}
-	if e.Status == http.StatusUnprocessableEntity || e.Status == http.StatusBadRequest {
+// refuse is a request that is wrong in the ways that the library found. The value
+// that is refused is left out: it may be a secret.
+func refuse(status int, errs []error) *Problem {
+	p := problem(status, sentences[status])
+	if status == http.StatusUnprocessableEntity || status == http.StatusBadRequest {
 		p.Kind = string(fault.Invalid)
 	}
-	for _, d := range e.Errors {
-		if d != nil {
+	for _, err := range errs {
+		if d, ok := errors.AsType[*huma.ErrorDetail](err); ok {
 			p.Errors = append(p.Errors, Detail{Path: d.Location, Message: refusal(d.Message)})
 		}
 	}
-	return p, nil
+	return p
 }
 
 // sentences say what the library refuses by status.

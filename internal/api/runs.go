@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"hubspotconnector/internal/activity"
 	"hubspotconnector/internal/admin"
 	"hubspotconnector/internal/fault"
@@ -202,15 +200,15 @@ func (a *api) errorFile(ctx context.Context, in *ByID) (*answer[ErrorFile], erro
 // elsewhere reports whether a link leads to a storage service.
 func elsewhere(link string) bool { return strings.HasPrefix(link, "https://") }
 
-func (a *api) download(ctx context.Context, in *ByID) (*huma.StreamResponse, error) {
+func (a *api) download(ctx context.Context, in *ByID) (*stream, error) {
 	link, name, err := a.admin.ErrorFile(ctx, run.ID(in.ID))
 	if err != nil {
 		return nil, err
 	}
 	if elsewhere(link) {
-		return &huma.StreamResponse{Body: func(h huma.Context) {
-			h.SetHeader("Location", link)
-			h.SetStatus(http.StatusSeeOther)
+		return &stream{Body: func(w http.ResponseWriter) {
+			w.Header().Set("Location", link)
+			w.WriteHeader(http.StatusSeeOther)
 		}}, nil
 	}
 	r, err := a.Runs.Get(ctx, run.ID(in.ID))
@@ -221,11 +219,10 @@ func (a *api) download(ctx context.Context, in *ByID) (*huma.StreamResponse, err
 	if err != nil {
 		return nil, err
 	}
-	return &huma.StreamResponse{Body: func(h huma.Context) {
+	return &stream{Body: func(w http.ResponseWriter) {
 		defer func() { _ = file.Close() }()
-		h.SetHeader("Content-Type", "text/csv; charset=utf-8")
-		h.SetHeader("Content-Disposition", `attachment; filename*=UTF-8''`+url.PathEscape(path.Base(name)))
-		h.SetStatus(http.StatusOK)
-		_, _ = io.Copy(h.BodyWriter(), file) // a client that has gone needs no answer
+		w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+		w.Header().Set("Content-Disposition", `attachment; filename*=UTF-8''`+url.PathEscape(path.Base(name)))
+		_, _ = io.Copy(w, file) // a client that has gone needs no answer
 	}}, nil
 }
