@@ -24,11 +24,16 @@ func (w *work) classifyGone(it *item) {
 		it.outcome = run.Filtered
 		return
 	}
+	_, tried := w.claimed[it.id]
+	told := how == record.Merged && it.was.Outcome == run.Rejected && !tried
 	again := it.was.Gone == how && (it.gsid == "" ||
-		do.Do == job.DoSet && it.was.Set == do.Field || do.Do == job.DoNothing && how != record.Merged)
+		do.Do == job.DoSet && it.was.Set == do.Field || do.Do == job.DoNothing && (how != record.Merged || told))
 	if how != record.Private && (it.gsid == "" || again) { // else its claims are read first
 		it.outcome, it.changed = run.Filtered, it.was.Gone != how || it.was.Outcome != run.Filtered
 		it.set, it.filled = it.was.Set, it.was.Filled
+	}
+	if again && do.Do == job.DoNothing && told { // people know of it, and it stays as they were told
+		it.changed = false
 	}
 }
 
@@ -259,8 +264,7 @@ func (w *work) forget(it *item) []table.Op {
 }
 
 // merges looks up what is known of the records that were merged into those of the
-// stretch. One that is to be written and has no row takes over a loser's: the
-// first of those that have one.
+// stretch. One that is to be written and has no row takes over a loser's.
 func (w *work) merges(ctx context.Context, stretch []*item) error {
 	var ids []string
 	for _, it := range stretch {
@@ -286,12 +290,34 @@ func (w *work) merges(ctx context.Context, stretch []*item) error {
 				continue
 			}
 			it.losers[id] = loser
-			if it.gsid == "" && w.object != people && !it.waits {
-				it.gsid, it.was.Filled = loser.GSID, loser.Filled
-			}
+		}
+		if it.gsid == "" && w.object != people && !it.waits {
+			it.takeOver()
 		}
 	}
 	return nil
+}
+
+// takeOver gives a survivor the row of a loser: the first that nothing was done
+// about yet, which is that of the record it continues, else the first.
+func (it *item) takeOver() {
+	var from delta.Print
+	for _, id := range it.row().Merged {
+		loser, has := it.losers[id]
+		if has && (from.GSID == "" || dealtWith(from) && !dealtWith(loser)) {
+			from = loser
+		}
+	}
+	it.gsid, it.was.Filled = from.GSID, from.Filled
+	if it.was.Set = from.Set; it.was.Set != "" {
+		it.comesBack()
+	}
+}
+
+// dealtWith reports whether people were told of a loser's row, or the row says that
+// its record is gone.
+func dealtWith(loser delta.Print) bool {
+	return loser.Gone == record.Merged && (loser.Outcome == run.Rejected || loser.Set != "")
 }
 
 // settleMerge is the writes that belong to a merge. Losers whose row the survivor
@@ -311,12 +337,11 @@ func (w *work) settleMerge(it *item) []table.Op {
 		return ops
 	}
 	for id, loser := range it.losers {
-		reported := loser.Gone == record.Merged && (loser.Outcome == run.Rejected || loser.Set != "")
 		switch {
 		case loser.GSID == it.gsid:
 			loser.Gone, loser.Hash, loser.GSID, loser.Filled, loser.Keys = record.Merged, "", "", nil, nil
 			ops = append(ops, delta.PutOp(job, id, loser))
-		case !reported:
+		case !dealtWith(loser):
 			toRead(id)
 		}
 	}

@@ -43,7 +43,7 @@ func (w *work) retry(it *item) []table.Op {
 	object, job := w.plan.Query.Object, w.plan.Job.ID
 	was, tried := w.claimed[it.id]
 	switch {
-	case it.outcome != run.Rejected && (tried || it.was.Outcome == run.Rejected):
+	case it.outcome != run.Rejected && (tried || it.changed && it.was.Outcome == run.Rejected):
 		return mark.HealOps(object, job, it.id)
 	case it.outcome != run.Rejected || !tried && !it.news():
 		return nil
