@@ -18,7 +18,7 @@ import (
 func main() { serve.Run("console", build) }
 
 func build(app *serve.App) (serve.Handler, error) {
-	d, ports, err := deployed.Parts(app)
+	d, ports, err := deployed.Ports(app, deployed.Machines, deployed.Schedules)
 	if err != nil {
 		return nil, err
 	}

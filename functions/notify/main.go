@@ -9,7 +9,7 @@ import (
 func main() { serve.Run("notify", build) }
 
 func build(app *serve.App) (serve.Handler, error) {
-	c, err := deployed.Connector(app)
+	c, err := deployed.Connector(app, deployed.Mail)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ import (
 func main() { serve.Run("sweep", build) }
 
 func build(app *serve.App) (serve.Handler, error) {
-	c, err := deployed.Connector(app)
+	c, err := deployed.Connector(app, deployed.Machines, deployed.Schedules)
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,7 @@ import (
 func main() { serve.Run("webhook", build) }
 
 func build(app *serve.App) (serve.Handler, error) {
-	c, err := deployed.Connector(app)
+	c, err := deployed.Connector(app, deployed.Machines)
 	if err != nil {
 		return nil, err
 	}

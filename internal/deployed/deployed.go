@@ -35,33 +35,45 @@ import (
 	"hubspotconnector/internal/table/dynamotable"
 )
 
-// Connector builds the connector of the function. Every problem of the
-// environment is in one error.
-func Connector(app *serve.App) (*connector.Connector, error) {
-	d, ports, err := Parts(app)
+// Part opens what only some functions use, so that the linker leaves the clients
+// that it takes out of all others.
+type Part func(aws.Config, connector.Deployment, *connector.Ports) error
+
+// Connector builds the connector of the function, with these parts. Every problem
+// of the environment is in one error.
+func Connector(app *serve.App, parts ...Part) (*connector.Connector, error) {
+	d, ports, err := Ports(app, parts...)
 	if err != nil {
 		return nil, err
 	}
 	return connector.New(d.Settings, ports), nil
 }
 
-// Parts returns what the connector of the function is built from.
-func Parts(app *serve.App) (connector.Deployment, connector.Ports, error) {
+// Ports returns what the connector of the function is built from.
+func Ports(app *serve.App, parts ...Part) (connector.Deployment, connector.Ports, error) {
 	d := connector.ReadDeployment(app.Env, app.Name)
 	if err := app.Env.Err(); err != nil {
 		return d, connector.Ports{}, err
 	}
-	ports, err := open(d)
-	ports.Metrics, ports.Log = app.Metrics, app.Log
-	return d, ports, err
-}
-
-// open returns the ports of what the deployment names.
-func open(d connector.Deployment) (connector.Ports, error) {
 	account, err := account()
 	if err != nil {
-		return connector.Ports{}, err
+		return d, connector.Ports{}, err
 	}
+	p := open(account, d)
+	p.Metrics, p.Log = app.Metrics, app.Log
+	for _, add := range parts {
+		if err := add(account, d, &p); err != nil {
+			return d, p, err
+		}
+	}
+	if d.ChainMachine != "" && p.Machines == nil || d.ScheduleGroup != "" && p.Scheduler == nil || d.MailFrom != "" && p.Sender == mail.Sender(nobody{}) {
+		panic(app.Name + " is built without a part that its environment names")
+	}
+	return d, p, nil
+}
+
+// open returns the ports of what every deployment has.
+func open(account aws.Config, d connector.Deployment) connector.Ports {
 	files := s3.NewFromConfig(account, func(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil })
 	p := connector.Ports{
 		Table:  dynamotable.New(dynamodb.NewFromConfig(account), d.Table, dynamotable.Options{}),
@@ -73,20 +85,29 @@ func open(d connector.Deployment) (connector.Ports, error) {
 	if d.Secret != "" {
 		p.Secret = (&Secrets{Read: secretsmanager.NewFromConfig(account).GetSecretValue, ID: d.Secret}).Get
 	}
-	if d.ChainMachine != "" {
-		if p.Machines, err = sfnmachine.New(sfn.NewFromConfig(account), d.ChainMachine); err != nil {
-			return p, err
-		}
-	}
-	if d.ScheduleGroup != "" {
-		p.Scheduler = ebscheduler.New(scheduler.NewFromConfig(account), ebscheduler.Options{
-			Group: d.ScheduleGroup, Machine: d.ChainMachine, Role: d.ScheduleRole, DeadLetters: d.ScheduleDLQ,
-		})
-	}
+	return p
+}
+
+// Machines starts and stops executions.
+func Machines(account aws.Config, d connector.Deployment, p *connector.Ports) (err error) {
+	p.Machines, err = sfnmachine.New(sfn.NewFromConfig(account), d.ChainMachine)
+	return err
+}
+
+// Schedules keeps schedules.
+func Schedules(account aws.Config, d connector.Deployment, p *connector.Ports) error {
+	p.Scheduler = ebscheduler.New(scheduler.NewFromConfig(account), ebscheduler.Options{
+		Group: d.ScheduleGroup, Machine: d.ChainMachine, Role: d.ScheduleRole, DeadLetters: d.ScheduleDLQ,
+	})
+	return nil
+}
+
+// Mail sends messages, if there is an address to send from.
+func Mail(account aws.Config, d connector.Deployment, p *connector.Ports) error {
 	if d.MailFrom != "" {
 		p.Sender = sesmail.New(sesv2.NewFromConfig(account), sesmail.Options{From: d.MailFrom, To: d.MailTo})
 	}
-	return p, nil
+	return nil
 }
 
 // account is the configuration that Lambda gives in the environment. The chain of
