@@ -234,6 +234,7 @@ var meanings = map[string]string{ //nolint:gochecknoglobals // a constant
 
 	"job.Options.deactivateLeavers": "Whether users of archived owners are deactivated.",
 	"job.Options.realTime":          "Whether HubSpot's webhooks start runs of the changed records.",
+	"job.Options.noComparison":      "Whether the weekly comparison of all records is left out.",
 	"job.WhenDeleted.do":            "What becomes of the row of a record that HubSpot no longer has: missing = nothing, set = a field becomes a value, delete = the row is deleted.",
 
 	"schedule.Schedule.days":  "Days of a weekly schedule; the one day of a monthlyNth schedule.",

@@ -121,7 +121,7 @@ func (b *Budget) acquire(ctx context.Context) (*lease, error) {
 	)
 	for {
 		err := b.change(ctx, func(s *state, now time.Time) error {
-			at, free := b.free(s, now, isUrgent(ctx))
+			at, free := b.free(s, now, isUrgent(ctx), isPatient(ctx))
 			if free <= 0 {
 				return b.throttled(at, now)
 			}
@@ -248,7 +248,7 @@ func (b *Budget) Usage(ctx context.Context) ([]Used, error) {
 }
 
 // free returns how many calls may be taken now, and if none, when.
-func (b *Budget) free(s *state, now time.Time, urgent bool) (at time.Time, free int) {
+func (b *Budget) free(s *state, now time.Time, urgent, patient bool) (at time.Time, free int) {
 	at, free = now, math.MaxInt
 	if until := time.UnixMilli(s.Until); until.After(now) {
 		at, free = until, 0
@@ -256,13 +256,15 @@ func (b *Budget) free(s *state, now time.Time, urgent bool) (at time.Time, free 
 	shortest := b.shortest()
 	for _, w := range b.Windows {
 		calls, hold := b.plan(w)
-		if !urgent {
-			calls = max(1, calls-int(float64(calls)*b.reserve))
-		}
+		left, until := b.left(w, calls, now, urgent, patient)
+		calls = max(1, calls-left)
 		if w == shortest {
 			calls = max(1, calls*s.share(w, now)/100)
 		}
 		next, n := s.free(w, calls, hold, now)
+		if n == 0 && until.After(now) && until.Before(next) {
+			next = until
+		}
 		free = min(free, n)
 		if next.After(at) {
 			at = next

@@ -45,7 +45,8 @@ func (c *Connector) followLimits() {
 }
 
 // urgent lets a task of a run that a webhook started use the share of the limits
-// that is left to those for whom somebody waits.
+// that is left to those for whom somebody waits, and one of a slice leave a share to the
+// others.
 func (c *Connector) urgent(task serve.Handler) serve.Handler {
 	return func(ctx context.Context, payload []byte) ([]byte, error) {
 		var in struct {
@@ -53,13 +54,16 @@ func (c *Connector) urgent(task serve.Handler) serve.Handler {
 			Input run.Input `json:"input"`
 		}
 		_ = json.Unmarshal(payload, &in) // the task itself says what is wrong with it
-		cause := in.Input.Cause
+		cause, lane := in.Input.Cause, run.Changes
 		if in.Run != "" {
 			if r, err := c.Runs.Get(ctx, in.Run); err == nil {
-				cause = r.Cause
+				cause, lane = r.Cause, r.Lane
 			}
 		}
-		if cause == webhook.Cause {
+		switch {
+		case lane == run.Slices:
+			ctx = budget.Patient(ctx)
+		case cause == webhook.Cause:
 			ctx = budget.Urgent(ctx)
 		}
 		return task(ctx, payload)

@@ -226,6 +226,7 @@ func (c *Connector) steps(p Ports) {
 		_, err := c.Finish.Close(ctx, finish.Input{Scope: "round", Execution: execution, Round: round})
 		return err
 	}}
+	c.lanes(p)
 	if c.Keeper != nil {
 		c.Sweep.Repair = func(ctx context.Context) error { _, err := c.Keeper.Repair(ctx); return err }
 	}

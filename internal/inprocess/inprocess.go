@@ -158,6 +158,9 @@ func (s *System) unfinished(ctx context.Context, in run.Input) (name string, fou
 	}
 	for _, r := range rounds {
 		same := r.Input.Chain == in.Chain && r.Input.Job == in.Job && r.Input.Mode == in.Mode && r.Input.Since.Equal(in.Since)
+		if r.Slices && r.Round > 1 { // its first round is behind it
+			same = r.Input.Chain == in.Chain && r.Input.Job == in.Job
+		}
 		if _, err := s.Machines.Describe(ctx, r.Execution); same && fault.Is(err, fault.NotFound) {
 			return r.Execution, true, nil
 		}
@@ -165,7 +168,8 @@ func (s *System) unfinished(ctx context.Context, in run.Input) (name string, fou
 	return "", false, nil
 }
 
-// result reads the last round of an execution and its runs.
+// result reads the first round of an execution with its runs, and the runs of its
+// slices of backlog.
 func (s *System) result(ctx context.Context, execution string) (Result, error) {
 	round, err := s.Runs.Round(ctx, execution, 1)
 	if err != nil {
@@ -178,6 +182,23 @@ func (s *System) result(ctx context.Context, execution string) (Result, error) {
 			return res, err
 		}
 		res.Runs = append(res.Runs, r)
+	}
+	for n := 2; round.Again; n++ {
+		if round, err = s.Runs.Round(ctx, execution, n); err != nil {
+			if fault.Is(err, fault.NotFound) {
+				err = nil
+			}
+			return res, err
+		}
+		for _, id := range round.Jobs {
+			r, err := s.Runs.Get(ctx, id)
+			if err != nil {
+				return res, err
+			}
+			if r.Lane == run.Slices {
+				res.Runs = append(res.Runs, r)
+			}
+		}
 	}
 	return res, nil
 }

@@ -46,6 +46,9 @@ type Options struct {
 	// RealTime lets HubSpot's webhooks start runs for just the changed records. The
 	// out-of-the-box jobs of companies and contacts have it on.
 	RealTime bool `json:"realTime,omitempty"`
+	// NoComparison leaves out the weekly comparison of all records, which finds what
+	// changed without HubSpot noting it on the record: associations, calculated values.
+	NoComparison bool `json:"noComparison,omitempty"`
 	// WhenDeleted is what becomes of the row of a record that HubSpot no longer
 	// has; the zero WhenDeleted does nothing.
 	WhenDeleted WhenDeleted `json:"whenDeleted,omitzero"`

@@ -20,8 +20,11 @@ type ID string
 // Lane separates work on one job that may go on at once.
 type Lane string
 
-// Changes is the lane of windows and marks. Keys carry the lane.
-const Changes Lane = "changes"
+// The lanes. Keys carry them.
+const (
+	Changes Lane = "changes" // windows, marks, and what fits in one run
+	Slices  Lane = "backlog" // what does not, and full comparisons
+)
 
 // Mode says which records a run reads.
 type Mode string
@@ -35,6 +38,8 @@ const (
 	ModeMarked Mode = "marked"
 	// ModeRejected tries all rejected records again, at most 10,000.
 	ModeRejected Mode = "rejected"
+	// ModeBacklog goes on with what the chain or job has in its backlog lane.
+	ModeBacklog Mode = "backlog"
 )
 
 // Status of a run or round.
@@ -160,6 +165,8 @@ type Round struct {
 	Notified bool      `json:"notified,omitempty"`
 	// Again says that another round of the execution follows.
 	Again bool `json:"again,omitempty"`
+	// Slices says that the execution goes on with the backlog of its chain or job.
+	Slices bool `json:"slices,omitempty"`
 
 	version int64
 }
@@ -185,6 +192,11 @@ type Extraction struct {
 	Parts  int    `json:"parts"`
 	Count  int    `json:"count"`
 	Done   bool   `json:"done"`
+	// More says that the query was not read to its end: it goes on, in a slice, at
+	// Rest. Total is then how many records it has in all, 0 if nobody knows.
+	More  bool   `json:"more,omitempty"`
+	Rest  string `json:"rest,omitempty"`
+	Total int    `json:"total,omitempty"`
 }
 
 // Part is how far one part has come.

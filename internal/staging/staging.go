@@ -60,6 +60,19 @@ type Plan struct {
 	// job sets one. NoDelete, if not "", is why that cannot be done: one sentence.
 	SetDeleted json.RawMessage `json:"setDeleted,omitempty"`
 	NoDelete   string          `json:"noDelete,omitempty"`
+	// Most is how many records the run reads; what is left goes to slices. 0 = all.
+	Most int `json:"most,omitempty"`
+	// From is where a slice begins, as the cursor of the source.
+	From string `json:"from,omitempty"`
+	// PerDay is how many rows of the job the target takes a day; 0 = nobody knows.
+	PerDay int `json:"perDay,omitempty"`
+	// Behind are the jobs before this one in its chain: all of its records wait for
+	// all of theirs.
+	Behind []string `json:"behind,omitempty"`
+	// Chain is the id of the chain that goes on with what is left; "" = the job.
+	Chain string `json:"chain,omitempty"`
+	// Compare opens a full comparison in the backlog lane when the run has ended well.
+	Compare bool `json:"compare,omitempty"`
 	// Writers are the jobs that write what this one looks up.
 	Writers []Writer `json:"writers,omitempty"`
 }

@@ -29,7 +29,7 @@ type Source interface {
 	Gone(ctx context.Context, connection, object string, ids []string) ([]record.Record, error)
 }
 
-// Extractor extracts runs. All fields but the last are required.
+// Extractor extracts runs. All fields but the last two are required.
 type Extractor struct {
 	Source  Source
 	Runs    *run.Store
@@ -37,6 +37,9 @@ type Extractor struct {
 	Now     func() time.Time
 	// Marked finds the marks that runs serve; nil = they serve none.
 	Marked *step.Marked
+	// Count returns how many records a query has; nil = nobody knows. Its errors are
+	// those of Source.
+	Count func(ctx context.Context, connection string, q record.Query) (int, error)
 }
 
 // Input is the task's payload. Fields may be added, never renamed or removed.
@@ -126,13 +129,19 @@ func (e *Extractor) part(ctx context.Context, r run.Run, pages *pages, at run.Ex
 	if err := e.Runs.Leases.Renew(ctx, r.Lease()); err != nil {
 		return at, err
 	}
+	if rest, ok, err := e.rest(ctx, r, pages, at); ok || err != nil {
+		if err != nil {
+			return at, err
+		}
+		return e.Runs.Extracted(ctx, r, at, rest)
+	}
 	number := at.Parts + 1
 	if t, err := e.Staging.PartTrailer(ctx, r.ID, number); err == nil {
 		return e.move(ctx, r, at, t) // written by a copy of this step
 	} else if !fault.Is(err, fault.NotFound) {
 		return at, err
 	}
-	draft, next, stopped := pages.read(ctx, at.Cursor)
+	draft, next, stopped := pages.read(ctx, at.Cursor, at.Count)
 	if draft.Count == 0 && stopped != nil {
 		return at, stopped
 	}

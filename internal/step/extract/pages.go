@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/mark"
@@ -22,6 +23,7 @@ type pages struct {
 	plan    staging.Plan
 	claimed []mark.Mark
 	ids     map[string]bool // of claimed
+	now     func() time.Time
 }
 
 // The kinds of cursors beside those of the source, which has "" for its first page.
@@ -37,8 +39,8 @@ const batch = 100
 // pages claims the marks that the run serves, once: a mark that changes later is
 // of what happened later. Every slice of the run has the same ones.
 func (e *Extractor) pages(ctx context.Context, r run.Run, plan staging.Plan) (*pages, error) {
-	p := &pages{source: e.Source, run: r, plan: plan, ids: map[string]bool{}}
-	if e.Marked == nil || plan.Mode == "" {
+	p := &pages{source: e.Source, run: r, plan: plan, ids: map[string]bool{}, now: e.Now}
+	if e.Marked == nil || plan.Mode == "" || plan.Mode == run.ModeBacklog {
 		return p, nil
 	}
 	var err error
@@ -58,10 +60,12 @@ func (e *Extractor) pages(ctx context.Context, r run.Run, plan staging.Plan) (*p
 }
 
 // read gathers pages from a cursor until a part is full, the records end (next
-// is ""), time runs short, or reading fails, which it returns as stopped.
-func (p *pages) read(ctx context.Context, cursor string) (draft *staging.Draft, next string, stopped error) {
+// is ""), time runs short, the run has as many as it may read, or reading fails,
+// which it returns as stopped. before is how many records the run has.
+func (p *pages) read(ctx context.Context, cursor string, before int) (draft *staging.Draft, next string, stopped error) {
 	draft, next = staging.NewDraft(), cursor
-	for draft.Count < p.plan.PartSize {
+	for draft.Count < p.plan.PartSize && !p.full(next, before+draft.Count) {
+		now := p.now().UnixMilli()
 		page, err := p.page(ctx, next)
 		if err != nil {
 			return draft, next, err
@@ -70,6 +74,9 @@ func (p *pages) read(ctx context.Context, cursor string) (draft *staging.Draft, 
 			return draft, next, fault.New(fault.Transient, "HubSpot gave the same page twice, so reading stopped.")
 		}
 		for _, rec := range page.Records {
+			if p.plan.Mode != "" {
+				rec.Read = now
+			}
 			if err := draft.Add(rec); err != nil {
 				return draft, next, err
 			}
@@ -104,6 +111,9 @@ func (p *pages) page(ctx context.Context, cursor string) (record.Page, error) {
 		}
 	}
 	q.After = strings.TrimPrefix(cursor, kind)
+	if q.After == "" && kind == "" {
+		q.After = p.plan.From
+	}
 	if kind == binCursor {
 		q.ArchivedSince = p.plan.ArchivedSince
 	}

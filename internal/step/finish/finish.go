@@ -156,6 +156,8 @@ func (f *Finisher) judge(ctx context.Context, r *run.Run, plan staging.Plan, in 
 		r.Reason = "Fields that changed in HubSpot were skipped: " + strings.Join(plan.Skipped, " ") + " Restore them in HubSpot, or change the job's mapping."
 	case r.Counts.Rejected > 0:
 		r.Status = run.Partial
+	case ext.More && ext.Parts == 0:
+		r.Status, r.Reason = run.Success, large(ext.Total)
 	default:
 		r.Status = run.Success
 	}
@@ -180,7 +182,11 @@ func (f *Finisher) close(ctx context.Context, r run.Run, plan staging.Plan) (run
 		if err != nil {
 			return "", err
 		}
-		guarded = append(guarded, moved...)
+		left, err := f.backlog(ctx, r, plan)
+		if err != nil {
+			return "", err
+		}
+		guarded = append(append(guarded, moved...), left...)
 		_, err = f.Runs.Save(ctx, r, guarded...)
 		if err == nil {
 			f.measure(ctx, r)
@@ -301,7 +307,10 @@ func (f *Finisher) round(ctx context.Context, in Input) (outcome run.Status, aga
 		statuses[r.Status]++
 	}
 	round.Status, round.Ended = summary(statuses, len(round.Jobs)), f.Now().UTC()
-	if round.Again, err = f.pending(ctx, round); err != nil {
+	if round.Again, err = f.pending(ctx, round); err == nil && !round.Again && f.more(round) {
+		round.Again, err = f.left(ctx, round)
+	}
+	if err != nil {
 		return "", false, err
 	}
 	if err := f.Runs.SaveRound(ctx, round); err != nil && !fault.Is(err, fault.Conflict) {

@@ -18,10 +18,18 @@ func (f *Finisher) moved(ctx context.Context, r run.Run, plan staging.Plan) ([]t
 		return nil, nil
 	}
 	var ops []table.Op
-	if !plan.Watermark.IsZero() { // Guarantee 2
+	ext, err := f.Runs.Extraction(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	dropped := ext.More && ext.Parts == 0 // all is left to slices
+	if !plan.Watermark.IsZero() {         // Guarantee 2
 		known, err := f.Runs.Watermark(ctx, r.Job, r.Lane)
 		if err != nil {
 			return nil, err
+		}
+		if dropped && !known.At.IsZero() { // they come to the changes since then late
+			return nil, nil
 		}
 		if !plan.Watermark.Before(known.At) { // a run that was planned later may have ended before
 			ops = append(ops, f.Runs.WatermarkOp(r, plan.Watermark))
@@ -30,7 +38,7 @@ func (f *Finisher) moved(ctx context.Context, r run.Run, plan staging.Plan) ([]t
 	if plan.Mode == run.ModeChanges || plan.Mode == run.ModeFull {
 		ops = append(ops, run.TurnOp(r.Job, plan.Turn))
 	}
-	if plan.Swept {
+	if plan.Swept && (!ext.More || dropped) {
 		ops = append(ops, run.SweptOp(r.Job, plan.Now))
 	}
 	return ops, nil
@@ -44,6 +52,9 @@ func well(r run.Run) bool { return r.Status == run.Success || r.Status == run.Pa
 func (f *Finisher) settleMarks(ctx context.Context, r run.Run, plan staging.Plan) error {
 	if f.Marked == nil || plan.Mode == "" || !well(r) {
 		return nil
+	}
+	if ext, err := f.Runs.Extraction(ctx, r.ID); err != nil || ext.More && ext.Parts == 0 {
+		return err
 	}
 	claimed, err := f.Staging.Marks(ctx, r.ID)
 	if fault.Is(err, fault.NotFound) {
@@ -69,10 +80,15 @@ func (f *Finisher) settleMarks(ctx context.Context, r run.Run, plan staging.Plan
 // of which there may be 25,000.
 const maxRuns = 400
 
+// more reports whether an execution may have another round.
+func (f *Finisher) more(round run.Round) bool {
+	return round.Status != run.Failed && (round.Round+1)*max(1, len(round.Jobs)) <= maxRuns
+}
+
 // pending reports whether another round is to serve marks that came while this
 // one was at work. A job whose run did not end well waits for another start.
 func (f *Finisher) pending(ctx context.Context, round run.Round) (bool, error) {
-	if f.Marked == nil || round.Status == run.Failed || (round.Round+1)*len(round.Jobs) > maxRuns {
+	if f.Marked == nil || !f.more(round) {
 		return false, nil
 	}
 	for _, id := range round.Jobs {

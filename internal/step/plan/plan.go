@@ -62,6 +62,11 @@ type Planner struct {
 	PartSize int
 	// Marked finds the marks that runs serve; nil = there are none.
 	Marked *step.Marked
+	// Capacity returns how many rows of an object the target takes in a time from
+	// runs without hurry; nil = as many as there are, and nothing is done in slices.
+	Capacity func(object string, d time.Duration) int
+	// Slice is how long a slice of backlog may take; 0 = 6 hours.
+	Slice time.Duration
 	// Schedules say whether a start by a schedule counts; nil = each does.
 	Schedules *schedule.Store
 }
@@ -115,13 +120,16 @@ func (p *Planner) Round(ctx context.Context, in Input) (Output, error) {
 		if err != nil {
 			return Output{}, fmt.Errorf("plan job %s: %w", j.ID, err)
 		}
+		if frozen.Mode != run.ModeBacklog {
+			frozen.Chain = round.ChainID
+		}
 		if err := p.Staging.PutPlan(ctx, frozen); err != nil {
 			return Output{}, fmt.Errorf("store plan of job %s: %w", j.ID, err)
 		}
 		round.Jobs = append(round.Jobs, frozen.Run)
 		runs[i] = run.Run{
 			ID: frozen.Run, Execution: in.Execution, Round: in.Round, Job: j.ID, JobName: j.Name, Chain: round.Chain,
-			Connection: j.Connection, Lane: run.Changes, Mode: mode(frozen), Cause: in.Input.Cause,
+			Connection: j.Connection, Lane: lane(frozen), Mode: mode(frozen), Cause: in.Input.Cause,
 			Status: run.Planned, Started: round.Started, Calls: calls.Calls(),
 		}
 	}
@@ -131,10 +139,17 @@ func (p *Planner) Round(ctx context.Context, in Input) (Output, error) {
 	return answer(round), nil
 }
 
+func lane(f staging.Plan) run.Lane {
+	if f.Mode == run.ModeBacklog {
+		return run.Slices
+	}
+	return run.Changes
+}
+
 // mode is what people read of a plan: all records may be what changed.
 func mode(f staging.Plan) run.Mode {
 	switch f.Mode { //nolint:exhaustive // the others follow from the query
-	case run.ModeMarked, run.ModeRejected:
+	case run.ModeMarked, run.ModeRejected, run.ModeBacklog:
 		return f.Mode
 	}
 	if f.Query.Since.IsZero() {
@@ -156,15 +171,22 @@ func (p *Planner) resolve(ctx context.Context, in Input) (run.Round, []job.Job, 
 	round := run.Round{
 		Execution: in.Execution, Round: in.Round, Input: in.Input, OnFailure: "stop", Status: run.Running, Started: p.Now().UTC(),
 	}
+	round.Slices = goesOn(in.Input)
 	if in.Round > 1 {
 		round.Input.Mode, round.Input.Since = run.ModeMarked, time.Time{}
 	}
 	switch round.Input.Mode {
 	case "", run.ModeChanges, run.ModeFull, run.ModeRejected:
 	case run.ModeMarked:
-		return p.marked(ctx, round)
+		round, jobs, err := p.marked(ctx, round)
+		if err == nil && len(jobs) == 0 && round.Slices {
+			return p.sliced(ctx, round)
+		}
+		return round, jobs, err
+	case run.ModeBacklog:
+		return p.sliced(ctx, round)
 	default:
-		return round, nil, fault.New(fault.Invalid, "The mode %q is not known: use changes, full, marked or rejected.", in.Input.Mode)
+		return round, nil, fault.New(fault.Invalid, "The mode %q is not known: use changes, full, marked, rejected or backlog.", in.Input.Mode)
 	}
 	if counts, err := p.counts(ctx, in); !counts || err != nil {
 		return round, nil, err
@@ -412,9 +434,16 @@ func (p *Planner) window(ctx context.Context, f *staging.Plan, in run.Input, obj
 	if in.Mode == run.ModeMarked || in.Mode == run.ModeRejected { // no window, so no watermark
 		return nil
 	}
+	if in.Mode == run.ModeBacklog {
+		return p.slice(ctx, f)
+	}
 	f.Watermark = f.Now.Add(-settle)
-	if object.ModifiedProperty == "" || in.Mode == run.ModeFull || (mark.At.IsZero() && in.Since.IsZero()) {
+	if object.ModifiedProperty == "" {
 		return nil
+	}
+	all, err := p.lanes(ctx, f, in, !mark.At.IsZero(), in.Mode == run.ModeFull || (mark.At.IsZero() && in.Since.IsZero()))
+	if all || err != nil {
+		return err
 	}
 	f.Query.Since, f.Query.Until = mark.At.Add(-overlap), f.Watermark
 	if in.Since.After(f.Query.Since) { // what changed between the two is left to the next run

@@ -1,6 +1,6 @@
 // Package sweep heals what a dead execution left behind: rounds that nobody
 // closed. It closes their runs, which frees their leases, once. It also makes the
-// scheduler agree with what is stored, starts a run for marks that nobody serves,
+// scheduler agree with what is stored, starts runs for marks and backlogs that nobody is at,
 // and erases from files what was deleted for privacy.
 package sweep
 
@@ -15,7 +15,7 @@ import (
 	"hubspotconnector/internal/step"
 )
 
-// Sweeper closes what dead executions left open. All fields but the last four are
+// Sweeper closes what dead executions left open. All fields but the last five are
 // required.
 type Sweeper struct {
 	Runs     *run.Store
@@ -28,6 +28,8 @@ type Sweeper struct {
 	Measure func(ctx context.Context) error
 	// Serve starts a run for marks whose own start was lost; nil = there are none.
 	Serve func(ctx context.Context) error
+	// GoOn goes on with backlogs that nobody is at; nil = there are none.
+	GoOn func(ctx context.Context) error
 	// Erase takes records that were deleted for privacy out of files; nil = there are
 	// none.
 	Erase func(ctx context.Context) error
@@ -47,7 +49,7 @@ func (s *Sweeper) All(ctx context.Context) (Output, error) {
 	for _, also := range []struct {
 		what string
 		do   func(context.Context) error
-	}{{"repair schedules", s.Repair}, {"serve marks", s.Serve}, {"erase records", s.Erase}} {
+	}{{"repair schedules", s.Repair}, {"serve marks", s.Serve}, {"go on with backlogs", s.GoOn}, {"erase records", s.Erase}} {
 		if also.do == nil {
 			continue
 		}
