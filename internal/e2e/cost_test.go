@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -323,19 +326,36 @@ func TestCostIsWhatReadmeSays(t *testing.T) {
 	if !ok || !okEnd {
 		t.Fatal("README.md has no place for the table of costs")
 	}
-	if was == table.String() {
-		return
-	}
 	if !*update {
-		t.Fatalf("the table of costs in README.md is old; go test ./internal/e2e -run Cost -update writes\n%s", table.String())
+		if !alike(was, table.String()) {
+			t.Errorf("the table of costs in README.md is old:\n%s\ngo test ./internal/e2e -run Cost -update writes\n%s", was, table.String())
+		}
+		return
 	}
 	if err := os.WriteFile(path, []byte(before+costBegin+table.String()+costEnd+after), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// row writes what was counted, two digits of it: the last ones differ with the
-// order in which things happen at once.
+// alike reports whether two tables differ by no more than a quarter in any
+// number: some depend on the order in which things happen at once.
+func alike(a, b string) bool {
+	number := regexp.MustCompile(`[0-9.]+`)
+	if number.ReplaceAllString(a, "") != number.ReplaceAllString(b, "") {
+		return false
+	}
+	other := number.FindAllString(b, -1)
+	for i, text := range number.FindAllString(a, -1) {
+		x, errX := strconv.ParseFloat(text, 64)
+		y, errY := strconv.ParseFloat(other[i], 64)
+		if errX != nil || errY != nil || math.Abs(x-y) > 0.25*max(x, y)+1 {
+			return false
+		}
+	}
+	return true
+}
+
+// row writes two digits of what was counted.
 func row(b *strings.Builder, what string, records int, c charges) {
 	round := func(n int64) string { return fmt.Sprintf("%.0f", two(float64(n))) }
 	fmt.Fprintf(b, "| %d %s | %s | %s | %.0f | %s | %s | %s and %s | %.2g |\n", records, what, round(c.transitions), round(c.invocations),
