@@ -47,14 +47,14 @@ func TestAnOutageOfWebhooksLosesNothing(t *testing.T) {
 
 				w.advance(24 * time.Hour)
 				ended(t, "daily", w.run(chain).Runs)
-				w.equal(t)
+				w.sameCompanies(t)
 
 				p.hidden(20, time.Minute)
 				w.silence()
 				w.advance(time.Hour)
 				ended(t, "comparison", w.run(run.Input{Chain: chain.Chain, Mode: run.ModeFull}).Runs)
 				w.advance(5 * time.Minute)
-				w.equal(t)
+				w.sameCompanies(t)
 				if n := w.source.Throttled() + w.target.Throttled(); n > 0 {
 					t.Errorf("%d calls met a spent quota, want none", n) // Guarantee 8
 				}
@@ -144,8 +144,8 @@ func (w *world) archived(object string) []string {
 	return ids
 }
 
-// equal checks that both sides hold the same companies, besides what correct checks.
-func (w *world) equal(t *testing.T) {
+// sameCompanies checks that both sides hold the same companies, besides what correct checks.
+func (w *world) sameCompanies(t *testing.T) {
 	t.Helper()
 	w.correct(t)
 	var rows []string
