@@ -347,6 +347,11 @@ func (b *tab) look(theme string, width int64) {
 // picture keeps what the page looks like in .screenshots.
 func (b *tab) picture(name string) {
 	b.t.Helper()
+	height, err := js[int64](b, "document.documentElement.scrollHeight")
+	width, _ := js[int64](b, "innerWidth")
+	if err == nil { // what sticks to the edge of the screen is not in the way then
+		_ = chromedp.Do(b.ctx, chromedp.EmulateViewport(width, max(height, 900)))
+	}
 	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
 	if err != nil {
 		b.t.Logf("no picture: %v", err)
@@ -369,5 +374,22 @@ func (b *tab) tabTo(what string) *tab {
 		}
 	}
 	b.t.Fatalf("Tab never leads to %s", what)
+	return b
+}
+
+// arrowTo presses the arrow key until the list that has the focus shows an
+// option. It does not wait for what follows from a choice.
+func (b *tab) arrowTo(option string) *tab {
+	b.t.Helper()
+	b.keys(kb.Home)
+	for range 200 {
+		at, err := js[string](b, `document.activeElement?.selectedOptions?.[0]?.text.trim() ?? "no list"`)
+		b.w.check(err)
+		if at == option {
+			return b
+		}
+		b.keys(kb.ArrowDown)
+	}
+	b.t.Fatalf("no arrow leads to %s", option)
 	return b
 }

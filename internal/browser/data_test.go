@@ -25,11 +25,11 @@ func firstContact(w *world) (id string) {
 	return id
 }
 
-// dealDraft is a draft with rows of every kind, and problems.
-func dealDraft(w *world) admin.Draft {
+// dealDraft is a draft with rows of every kind, and, if wanted, a problem.
+func dealDraft(w *world, key string, problem bool) admin.Draft {
 	text := func(s string) mapping.Value { return mapping.Value{Text: &s} }
 	won := condition.Filter{Conditions: []condition.Condition{{Field: "dealstage", Op: condition.In, Value: []string{"closedwon"}}}}
-	return admin.Draft{Key: "new-deals", Job: job.Job{
+	d := admin.Draft{Key: key, Job: job.Job{
 		Name: "Deals", Connection: w.job("Company Sync_HubSpot").Connection,
 		Mapping: mapping.Config{
 			Source: "deal", Target: "hubspot_deal__gc",
@@ -47,11 +47,15 @@ func dealDraft(w *world) admin.Draft {
 			}},
 			Formulas: []mapping.Formula{{Name: "Loud", Type: "string", Expression: "upper(dealname)"}},
 			Cases:    []mapping.Case{{Name: "State", Type: "string", Default: text("Open"), When: []mapping.When{{If: won, Then: text("Won")}}}},
-			Direct:   []mapping.Direct{{From: "hs_object_id", To: "Deal_ID__gc", Identifier: true}, {From: "amount", To: "Amount__gc"}, {From: "State", To: "Amount__gc"}},
+			Direct:   []mapping.Direct{{From: "hs_object_id", To: "Deal_ID__gc", Identifier: true}, {From: "amount", To: "Amount__gc"}},
 			Derived: []mapping.Derived{{
 				To: "Company__gc", Object: "company", Match: []mapping.Pair{{From: "associated_company_id", Field: "HubSpot_Account_ID_90210__gc"}, {From: "dealname", Field: "Name"}},
 				Multiple: mapping.MultipleError, None: mapping.NoneNull,
 			}},
 		},
 	}}
+	if problem {
+		d.Job.Mapping.Direct = append(d.Job.Mapping.Direct, mapping.Direct{From: "State", To: "Amount__gc"})
+	}
+	return d
 }

@@ -102,7 +102,7 @@ func TestAJobIsBuiltWithTheKeyboardAlone(t *testing.T) {
 	enter := func(what string) { b.turn(what, func() { b.tabTo(what).keys(kb.Enter) }) }
 	b.turn("Skip", func() { b.goTo("/jobs") })
 	enter("a[href='/jobs/new']")
-	b.tabTo("#name").keys("Deals by keyboard").tabTo("#source").keys("Deal")
+	b.tabTo("#name").keys("Deals by keyboard").tabTo("#source").arrowTo("Deal")
 	enter("main .primary")
 	b.tabTo("#search").keys("hs_object_id")
 	enter("[value='search:search']")
@@ -124,15 +124,15 @@ func TestAJobIsBuiltWithTheKeyboardAlone(t *testing.T) {
 		})
 	}
 	onto("filter.conditions[0].field") // a new row has the focus
-	b.turn("the field", func() { b.keys("Am").keys(kb.Tab) })
-	b.turn("the comparison", func() { b.tabTo("[name='filter.conditions[0].op']").keys(kb.End).keys(kb.Tab) })
+	b.arrowTo("Amount").keys(kb.Tab)
+	b.tabTo("[name='filter.conditions[0].op']").arrowTo("is not null").keys(kb.Tab)
 	enter("[value='go:destination']")
-	b.turn("the target", func() { b.tabTo("#target").keys("HubSpot D").keys(kb.Tab) })
-	for i, m := range [][2]string{{"Rec", "Deal"}, {"Am", "Am"}} {
+	b.tabTo("#target").arrowTo("HubSpot Deal").keys(kb.Tab).see("No mappings yet")
+	for i, m := range [][2]string{{"Record ID", "Deal ID"}, {"Amount", "Amount"}} {
 		enter("[value='add:direct']")
 		at := "direct[" + string(rune('0'+i)) + "]"
 		onto(at + ".from")
-		b.keys(m[0]).tabTo("[name='" + at + ".to']").keys(m[1])
+		b.arrowTo(m[0]).tabTo("[name='" + at + ".to']").arrowTo(m[1])
 	}
 	b.tabTo("[name='direct[0].identifier']").keys(" ")
 	enter("[value='go:configure']")

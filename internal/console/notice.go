@@ -28,7 +28,7 @@ func notices() map[string]notice {
 		"retried":         {Text: "A run of the rejected records has started."},
 		"discarded":       {Text: "Your unsaved changes are discarded."},
 		"unchanged":       {Text: "Nothing was changed."},
-		"associated":      {Text: "The owner is associated. It takes effect at the next run."},
+		"associated":      {Text: "The owner is associated. It takes effect at the next run; Retry now runs the rejected owners at once."},
 		"unassociated":    {Text: "The association is removed. The next run looks for the user again."},
 		"zone":            {Text: "Times are shown in your time zone from now on."},
 		"tested":          {Text: "The test succeeded."},

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"strings"
 
 	"hubspotconnector/internal/activity"
@@ -85,9 +86,10 @@ func (c *console) idLabels(q *request) (func(string) string, error) {
 		names[cn.ID] = cn.Name
 	}
 	return func(text string) string {
-		if name, ok := names[text]; ok {
-			return name
+		parts := strings.Split(text, ", ") // a list of jobs is one text
+		for i, part := range parts {
+			parts[i] = cmp.Or(names[part], part)
 		}
-		return text
+		return strings.Join(parts, ", ")
 	}, nil
 }

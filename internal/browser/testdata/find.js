@@ -52,7 +52,11 @@
       const e = document.activeElement;
       return { name: e?.name ?? "", value: e?.value ?? "", id: e?.id ?? "", tag: e?.tagName ?? "", text: words(e?.innerText).slice(0, 80), checked: !!e?.checked, visible: !!e?.matches?.(":focus-visible") };
     },
-    // overflow is how much wider than the screen the page is.
-    overflow() { return document.documentElement.scrollWidth - innerWidth; },
+    // overflow names what makes the page wider than the screen.
+    overflow() {
+      if (document.documentElement.scrollWidth <= innerWidth) return "";
+      const out = [...document.querySelectorAll("main *")].filter((e) => shown(e) && !e.closest(".scroll") && e.getBoundingClientRect().right > innerWidth);
+      return words(out.slice(0, 3).map((e) => e.outerHTML.slice(0, 150)).join(" | ")) || "the frame";
+    },
   };
 })()
