@@ -35,9 +35,11 @@ func (s *Store) ScanUpdates(ctx context.Context, span Span, visit func(u Update,
 	return scan(ctx, s, updates, span, visit)
 }
 
-// scan visits the entries of a kind, month by month.
+// scan visits the entries of a kind, month by month: those of the last year, or
+// as far back as entries are kept now.
 func scan[T any](ctx context.Context, s *Store, kind string, span Span, visit func(T, string) bool) error {
-	month, oldest := s.now(), s.now().Add(-longest)
+	// Each month costs a query, even if it is empty.
+	month, oldest := s.now(), s.now().Add(-max(kept, s.kept()))
 	if !span.To.IsZero() && span.To.Before(month) {
 		month = span.To.UTC()
 	}
@@ -60,9 +62,6 @@ func scan[T any](ctx context.Context, s *Store, kind string, span Span, visit fu
 	}
 	return nil
 }
-
-// longest is how long an entry can have been kept.
-const longest = 10 * 366 * 24 * time.Hour
 
 func first(month time.Time) time.Time {
 	return time.Date(month.UTC().Year(), month.UTC().Month(), 1, 0, 0, 0, 0, time.UTC)
