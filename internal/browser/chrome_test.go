@@ -206,11 +206,22 @@ func (b *tab) signIn() *tab { return b.goTo(b.w.link) }
 // click clicks what is shown: the link, button or label of a text, or a selector.
 func (b *tab) click(what string) *tab {
 	b.t.Helper()
+	return b.clickWhen(what, false)
+}
+
+// clickAtOnce clicks without waiting for what the server makes of a choice.
+func (b *tab) clickAtOnce(what string) *tab {
+	b.t.Helper()
+	return b.clickWhen(what, true)
+}
+
+func (b *tab) clickWhen(what string, atOnce bool) *tab {
+	b.t.Helper()
 	b.until("click "+what, func() string {
 		at, err := js[struct {
 			X, Y float64
 			Why  string
-		}](b, "tools.point("+quoted(what)+")")
+		}](b, fmt.Sprintf("tools.point(%s, %t)", quoted(what), atOnce))
 		if err != nil {
 			return err.Error()
 		}

@@ -42,7 +42,8 @@ func dealDraft(w *world, key string, problem bool) admin.Draft {
 				{Name: "associated_company_id", Label: "Associated Company ID", Association: &mapping.Association{Object: "company"}},
 			},
 			Filter: condition.Filter{Expression: "A AND (B OR C)", Conditions: []condition.Condition{
-				{Field: "amount", Op: condition.GreaterOrEqual, Value: []string{"100"}}, {Field: "dealname", Op: condition.Contains, Value: []string{"deal"}},
+				{Field: "amount", Op: condition.GreaterOrEqual, Value: []string{"100"}},
+				{Field: "dealname", Op: condition.Contains, Value: []string{"deal"}},
 				{Field: "closedate", Op: condition.IsNull},
 			}},
 			Formulas: []mapping.Formula{{Name: "Loud", Type: "string", Expression: "upper(dealname)"}},

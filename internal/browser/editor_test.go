@@ -2,6 +2,7 @@ package browser_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -174,6 +175,29 @@ func TestTwoTabsThatEditOneJobLoseNothing(t *testing.T) {
 	}
 	if got := w.job("Named in the other tab"); got.Version != after.Version {
 		t.Errorf("a draft changed the job: %+v", got)
+	}
+}
+
+// Who is faster than the server loses nothing: a button that follows a choice at
+// once works, and what is typed while the answer to a choice is on its way stays.
+func TestNobodyHasToWaitForTheServer(t *testing.T) {
+	w := newWorld(t)
+	w.deals()
+	w.connect()
+	b := w.visit().signIn().goTo("/jobs/new").fill("#name", "Deals").choose("#source", "Deal").press("Next: Preparation")
+	b.click("[name=pick][value=amount]").press("Add the ticked fields").press("[value='add:filter.conditions']")
+	w.slow.Store(int64(300 * time.Millisecond))
+	b.choose("[name='filter.conditions[0].field']", "Amount").clickAtOnce("#name").keys(" of this year")
+	b.see("Comparison of condition A = ≠")
+	if got := b.value("#name"); got != "Deals of this year" {
+		t.Errorf("what was typed meanwhile became %q", got)
+	}
+	b.choose("[name='filter.conditions[0].op']", "is null").clickAtOnce("[value='add:filter.conditions']").see("B Field of condition B", "Expression")
+	b.click("[value='remove:filter.conditions[1]']").press("[value='go:destination']")
+	b.choose("#target", "HubSpot Deal").clickAtOnce("[value='go:configure']").see("Time based schedule")
+	b.press("[value='go:destination']").see("Direct mappings")
+	if got := b.value("#target"); got != "hubspot_deal__gc" {
+		t.Errorf("the target is %q", got)
 	}
 }
 

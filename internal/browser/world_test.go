@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -52,6 +53,8 @@ type world struct {
 	sys    *inprocess.System
 	admin  *admin.Service
 
+	slow atomic.Int64 // how long the console takes to answer a form, in nanoseconds
+
 	mu   sync.Mutex
 	hold chan struct{} // if set, writes to Gainsight wait for its end
 }
@@ -78,7 +81,13 @@ func newWorld(t testing.TB) *world {
 		PublicURL: w.origin, Explain: console.Explain, SessionKey: func(context.Context) (secret.Text, error) { return key, nil },
 	})
 	w.link = link
-	serve(t, front, site.New(site.Options{Admin: w.admin, Door: door, Log: log, PublicURL: w.origin}))
+	pages := site.New(site.Options{Admin: w.admin, Door: door, Log: log, PublicURL: w.origin})
+	serve(t, front, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			time.Sleep(time.Duration(w.slow.Load()))
+		}
+		pages.ServeHTTP(rw, r)
+	}))
 	return w
 }
 

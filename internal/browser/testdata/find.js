@@ -20,8 +20,8 @@
     fresh() { return document.readyState === "complete" && !globalThis.__shown?.isConnected; },
 
     // point returns where to click, or why that is not possible yet.
-    point(what) {
-      if (document.querySelector("[aria-busy=true]")) return { why: "waits for the server" };
+    point(what, atOnce) {
+      if (!atOnce && document.querySelector("[aria-busy=true]")) return { why: "waits for the server" };
       const e = find(what);
       if (!e) return { why: "is not shown" };
       if (e.disabled) return { why: "is disabled" };
