@@ -1,6 +1,6 @@
-// Package privacy leaves nothing of records that were deleted for privacy in the
-// files of runs: staged records and rows, and lines of error files. What is
-// remembered of them in the table is removed by the run that settles their
+// Package privacy leaves no value of records that were deleted for privacy in what
+// runs have stored: staged records and rows, rejects, and lines of error files. What
+// is remembered of the records themselves is removed by the run that settles their
 // deletion.
 //
 // A request is kept until no run is open that may have read the record before.
@@ -103,7 +103,7 @@ func (e *Eraser) All(ctx context.Context) error {
 	return nil
 }
 
-// staged erases records from what closed runs have staged. It returns when the
+// staged erases records from what closed runs have staged and rejected. It returns when the
 // oldest open run of an object began.
 func (e *Eraser) staged(ctx context.Context, ids map[string]map[string]bool) (map[string]time.Time, error) {
 	files, err := e.Bucket.List(ctx, "runs/")
@@ -139,6 +139,9 @@ func (e *Eraser) staged(ctx context.Context, ids map[string]map[string]bool) (ma
 			return nil, err
 		}
 		if err := e.Staging.Erase(ctx, id, ids[object]); err != nil {
+			return nil, err
+		}
+		if err := e.Runs.EraseRejects(ctx, id, ids[object]); err != nil {
 			return nil, err
 		}
 	}

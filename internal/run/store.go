@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"hubspotconnector/internal/fault"
@@ -16,6 +17,10 @@ import (
 
 // kept is how long a run and its positions are stored.
 const kept = 365 * 24 * time.Hour
+
+// keptRejects is how long rejects with their values are stored: as long as what the
+// run has staged, and until then it is in its error file.
+const keptRejects = 14 * 24 * time.Hour
 
 // Store keeps rounds, runs and positions. Table and Leases are required; Now nil
 // means time.Now.
@@ -300,7 +305,11 @@ func (s *Store) Settle(ctx context.Context, r Run, from, to Part, rejects []reco
 		{Verb: table.Put, Item: s.item("RUN#"+string(r.ID), partKey(to.Number), to), If: cond},
 	}, extra...)
 	if len(rejects) > 0 {
-		ops = append(ops, table.Op{Verb: table.Put, Item: s.item("RUN#"+string(r.ID), rejectKey(from.Number, to.Pass, from.At), rejects)})
+		item := s.item("RUN#"+string(r.ID), rejectKey(from.Number, to.Pass, from.At), rejects)
+		if soon := s.now().Add(keptRejects).Truncate(time.Second); soon.Before(item.Expires) {
+			item.Expires = soon
+		}
+		ops = append(ops, table.Op{Verb: table.Put, Item: item})
 	}
 	err = s.fenced(s.Table.Write(ctx, ops), r)
 	if fault.Is(err, fault.Conflict) {
@@ -329,6 +338,30 @@ func (s *Store) Rejects(ctx context.Context, id ID, part int) (map[string]record
 		return nil
 	})
 	return all, err
+}
+
+// EraseRejects removes what upsert stored of rejected records of a closed run. Twice
+// is once.
+func (s *Store) EraseRejects(ctx context.Context, id ID, ids map[string]bool) error {
+	partition := "RUN#" + string(id)
+	err := table.All(ctx, s.Table, partition, table.Range{Prefix: "reject-"}, func(item table.Item) error {
+		var rejects []record.Reject
+		if err := json.Unmarshal(item.Doc, &rejects); err != nil {
+			return fmt.Errorf("decode %s: %w", item.Sort, err)
+		}
+		kept := slices.DeleteFunc(slices.Clone(rejects), func(r record.Reject) bool { return ids[r.SourceID] })
+		if len(kept) == len(rejects) {
+			return nil
+		}
+		blank := table.New(item.Key, kept)
+		blank.Expires = item.Expires
+		_, err := s.Table.Put(ctx, blank, table.Condition{})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("erase rejects of run %s: %w", id, err)
+	}
+	return nil
 }
 
 // Calls returns the vendor calls that the run's steps have sent. :: vendor → calls
