@@ -95,7 +95,7 @@ func TestARunIsStoppedResumedAndItsRejectsTriedAgain(t *testing.T) {
 	b.click("Actions for Company Sync_HubSpot").click("Run now").press("Import Now").see("Running now")
 	b.press(".going-head a").see("Extracted").press("Stop").see("Failed")
 	goOn()
-	b.press("Resume").goTo("/activity").see("Partial Success")
+	b.press("Resume").goTo("/activity").await(".list tbody tr:first-child .badge.partial-success")
 	b.press(".list tbody a").see("Retry rejected")
 	before := w.target.Calls()["insert"]
 	b.press("Retry rejected").goTo("/activity").see("0 0 0 0 1")

@@ -309,6 +309,19 @@ func (b *tab) see(texts ...string) *tab {
 	return b
 }
 
+// await waits until something is shown.
+func (b *tab) await(what string) *tab {
+	b.t.Helper()
+	b.until("await "+what, func() string {
+		at, err := js[struct{ Why string }](b, "tools.point("+quoted(what)+")")
+		if err != nil {
+			return err.Error()
+		}
+		return at.Why
+	})
+	return b
+}
+
 // text is what the page says now.
 func (b *tab) text() string {
 	b.t.Helper()
