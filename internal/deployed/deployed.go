@@ -7,11 +7,12 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"os"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -110,23 +111,26 @@ func Mail(account aws.Config, d connector.Deployment, p *connector.Ports) error 
 	return nil
 }
 
-// account is the configuration that Lambda gives in the environment. The chain of
-// other places that may hold credentials is left out: it would be a third of the
-// function.
+// account is the configuration that Lambda gives in the environment. The SDK's own
+// reader knows other places that may hold credentials, each with a client: it would
+// be a tenth of the function.
 func account() (aws.Config, error) {
-	env, err := config.NewEnvConfig()
-	if err != nil {
-		return aws.Config{}, fault.Wrap(err, fault.Invalid, "An AWS variable of the environment is not what it should be. Check those whose names begin with AWS_.")
-	}
-	if env.Region == "" {
-		return aws.Config{}, fault.New(fault.Invalid, "Set these settings: AWS_REGION.")
-	}
 	found := aws.Config{
-		Region: env.Region, Credentials: credentials.StaticCredentialsProvider{Value: env.Credentials}, ConfigSources: []any{env},
-		DefaultsMode: aws.DefaultsModeInRegion, RetryMaxAttempts: env.RetryMaxAttempts, HTTPClient: sender(),
+		Region: os.Getenv("AWS_REGION"), DefaultsMode: aws.DefaultsModeInRegion, HTTPClient: sender(),
+		Credentials: credentials.NewStaticCredentialsProvider(os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SESSION_TOKEN")),
 	}
-	if env.BaseEndpoint != "" {
-		found.BaseEndpoint = &env.BaseEndpoint
+	if found.Region == "" {
+		return found, fault.New(fault.Invalid, "Set these settings: AWS_REGION.")
+	}
+	if endpoint := os.Getenv("AWS_ENDPOINT_URL"); endpoint != "" {
+		found.BaseEndpoint = &endpoint
+	}
+	if tries := os.Getenv("AWS_MAX_ATTEMPTS"); tries != "" {
+		n, err := strconv.Atoi(tries)
+		if err != nil || n < 1 {
+			return found, fault.New(fault.Invalid, "AWS_MAX_ATTEMPTS must be a number from 1.")
+		}
+		found.RetryMaxAttempts = n
 	}
 	return found, nil
 }

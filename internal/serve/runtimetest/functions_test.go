@@ -115,12 +115,8 @@ func TestRequestsAreAnswered(t *testing.T) {
 	}
 }
 
-// The largest packages. Templates look methods up by name, so the linker keeps
-// all methods in the console's.
-const (
-	mostZip     = 6 << 20
-	mostConsole = 9 << 20
-)
+// mostZip is the largest package of a function.
+const mostZip = 6 << 20
 
 func TestEveryPackageIsSmall(t *testing.T) {
 	if testing.Short() {
@@ -133,12 +129,8 @@ func TestEveryPackageIsSmall(t *testing.T) {
 		t.Fatalf("nothing was built: %v", err)
 	}
 	for _, binary := range binaries {
-		most := mostZip
-		if binary.Name() == "console" {
-			most = mostConsole
-		}
-		if n := zipped(t, filepath.Join(folder, binary.Name())); n > most {
-			t.Errorf("%s: %d bytes, want at most %d", binary.Name(), n, most)
+		if n := zipped(t, filepath.Join(folder, binary.Name())); n > mostZip {
+			t.Errorf("%s: %d bytes, want at most %d", binary.Name(), n, mostZip)
 		} else {
 			t.Logf("%s: %.1f MB", binary.Name(), float64(n)/(1<<20))
 		}

@@ -13,7 +13,9 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -37,13 +39,25 @@ func BuildARM(t testing.TB, dir string, packages ...string) {
 	build(t, dir, append(os.Environ(), "GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0"), packages)
 }
 
+// build builds as the Makefile does.
 func build(t testing.TB, dir string, env, packages []string) {
 	t.Helper()
-	args := append([]string{"build", "-trimpath", "-ldflags", "-s -w", "-tags", "lambda.norpc", "-o", dir + string(filepath.Separator)}, packages...)
-	cmd := exec.CommandContext(t.Context(), "go", args...) //nolint:gosec // the go command, on packages that a test names
-	cmd.Env = env
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
+	console := func(pkg string) bool { return path.Base(pkg) == "console" }
+	run := func(packages []string, tags string, flags ...string) {
+		t.Helper()
+		if len(packages) == 0 {
+			return
+		}
+		args := append([]string{"build", "-trimpath", "-ldflags", "-s -w", "-tags", tags, "-o", dir + string(filepath.Separator)}, flags...)
+		cmd := exec.CommandContext(t.Context(), "go", append(args, packages...)...) //nolint:gosec // the go command, on packages that a test names
+		cmd.Env = env
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("build: %v\n%s", err, out)
+		}
+	}
+	run(slices.DeleteFunc(slices.Clone(packages), console), "lambda.norpc")
+	if slices.ContainsFunc(packages, console) {
+		run([]string{packages[slices.IndexFunc(packages, console)]}, "lambda.norpc,nethttpomithttp2", "-gcflags=all=-l")
 	}
 }
 
