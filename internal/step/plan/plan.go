@@ -69,6 +69,8 @@ type Planner struct {
 	Slice time.Duration
 	// Schedules say whether a start by a schedule counts; nil = each does.
 	Schedules *schedule.Store
+
+	recent recent
 }
 
 // Input is the task's payload. Fields may be added, never renamed or removed.
@@ -103,6 +105,9 @@ func (p *Planner) Round(ctx context.Context, in Input) (Output, error) {
 		return Output{}, fmt.Errorf("read round %d of %s: %w", in.Round, in.Execution, err)
 	}
 	round, jobs, err := p.resolve(ctx, in)
+	if turn, ok := step.Later(err, p.Now()); ok {
+		return Output{Turn: turn}, nil
+	}
 	if err != nil {
 		return Output{}, err
 	}
@@ -113,7 +118,7 @@ func (p *Planner) Round(ctx context.Context, in Input) (Output, error) {
 	schemas := map[string]record.Schema{}
 	for i, j := range jobs {
 		metered, calls := meter.With(ctx)
-		frozen, err := p.freeze(metered, j, round.Input, schemas)
+		frozen, err := p.frozen(metered, j, round.Input, schemas)
 		if turn, ok := step.Later(err, p.Now()); ok {
 			return Output{Turn: turn}, nil
 		}
@@ -414,6 +419,7 @@ func (p *Planner) describe(ctx context.Context, object string, schemas map[strin
 		return schema, err
 	}
 	schemas[object] = schema
+	p.recent.note(object, schema, p.Now())
 	return schema, nil
 }
 
