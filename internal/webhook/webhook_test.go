@@ -343,6 +343,9 @@ func TestASecretThatWasExchangedIsReadAfresh(t *testing.T) {
 	}
 }
 
+// maxAnswer is the longest that 99 of 100 answers may take, in process.
+const maxAnswer = 5 * time.Millisecond
+
 // BenchmarkAnswer measures the answer to a request of 100 events, and reports the
 // 99th percentile, which must be within 5 ms.
 func BenchmarkAnswer(b *testing.B) {
@@ -364,5 +367,9 @@ func BenchmarkAnswer(b *testing.B) {
 		took = append(took, time.Since(began))
 	}
 	slices.Sort(took)
-	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
+	p99 := took[len(took)*99/100]
+	b.ReportMetric(float64(p99.Microseconds())/1000, "p99-ms")
+	if len(took) >= 100 && p99 > maxAnswer {
+		b.Errorf("the 99th percentile is %s, want at most %s", p99, maxAnswer)
+	}
 }
