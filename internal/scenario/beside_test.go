@@ -13,6 +13,8 @@ import (
 
 	"hubspotconnector/internal/gainsight/gainsightsim"
 	"hubspotconnector/internal/hubspot/hubspotsim"
+	"hubspotconnector/internal/mapping"
+	"hubspotconnector/internal/run"
 )
 
 // A change reaches Gainsight within the stated bound while a first load of many
@@ -127,4 +129,53 @@ func (w *world) freshness(t *testing.T, n int, period time.Duration, contacts in
 		t.Errorf("%s never arrived", name)
 	}
 	return lags
+}
+
+// A run of marked records takes the target as it was described minutes ago, unless
+// its plan is wrong with that, as when another process saves a job with a new field.
+func TestMarkedRunsHaveTheTargetDescribedOnceInFiveMinutes(t *testing.T) {
+	bubble(t, hubspotsim.Options{}, 0, func(t *testing.T, w *world) {
+		w.portal.DefineProperty("companies", hubspotsim.Property{Name: "fax", Label: "Fax"})
+		w.companies(1)
+		w.advance(2 * time.Hour)
+		w.only(t, syncCompanies)
+		other := w.sys
+		w.start()
+		for i, tt := range []struct {
+			after    time.Duration
+			newField bool
+			asked    int
+		}{
+			{after: time.Minute, asked: 1}, // the first of this process
+			{after: 4*time.Minute + 59*time.Second, asked: 0},
+			{after: time.Second, asked: 1},
+			{after: time.Minute, newField: true, asked: 1},
+			{after: time.Minute, asked: 0},
+		} {
+			w.advance(tt.after)
+			if tt.newField {
+				w.target.AddField("company", textField("Fax__gc"))
+				j := w.job(syncCompanies)
+				j.Mapping.Fields = append(j.Mapping.Fields, mapping.Field{Name: "fax"})
+				j.Mapping.Direct = append(j.Mapping.Direct, mapping.Direct{From: "fax", To: "Fax__gc"})
+				if _, err := other.Jobs.Save(t.Context(), j, "tester"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			name := fmt.Sprintf("Name %d", i)
+			w.portal.Set("companies", "1", map[string]string{"name": name, "fax": name})
+			w.mark([]string{"1"}, nil)
+			w.calls = w.counters()
+			ended(t, name, w.run(run.Input{Mode: run.ModeMarked}).Runs)
+			if n := w.since()["gainsight.describe"]; n != tt.asked {
+				t.Errorf("%s: the target was described %d times, want %d", name, n, tt.asked)
+			}
+			if got := w.values("company", accountID, "Name")["1"]; got != name {
+				t.Errorf("the company is called %q, want %q", got, name)
+			}
+		}
+		if got := w.values("company", accountID, "Fax__gc")["1"]; got != "Name 4" {
+			t.Errorf("the new field holds %q, want %q", got, "Name 4")
+		}
+	})
 }
