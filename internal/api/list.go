@@ -49,6 +49,12 @@ func list[S, T any](all []S, next string, as func(S) T) *answer[List[T]] {
 	return &answer[List[T]]{out}
 }
 
+// entryKey is the key of an entry of a list, and where it stands.
+type entryKey struct {
+	key string
+	at  int
+}
+
 // page cuts a page out of a whole list, in the order of keys that tell its entries
 // apart. The cursor is the key of the last entry of a page, so that entries which
 // come or go between two pages move no other.
@@ -57,16 +63,24 @@ func page[S, T any](all []S, p Paging, key func(S) string, as func(S) T) (*answe
 	if err != nil {
 		return nil, badCursor()
 	}
-	slices.SortStableFunc(all, func(a, b S) int { return cmp.Compare(key(a), key(b)) })
+	order := make([]entryKey, len(all))
+	for i, one := range all {
+		order[i] = entryKey{key(one), i}
+	}
+	slices.SortFunc(order, func(a, b entryKey) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.at, b.at)) })
 	from := 0
 	if p.Cursor != "" {
-		from, _ = slices.BinarySearchFunc(all, string(after)+"\x00", func(s S, sought string) int { return cmp.Compare(key(s), sought) })
+		from, _ = slices.BinarySearchFunc(order, string(after)+"\x00", func(e entryKey, sought string) int { return cmp.Compare(e.key, sought) })
 	}
-	to, next := min(from+p.Limit, len(all)), ""
-	if to < len(all) {
-		next = base64.RawURLEncoding.EncodeToString([]byte(key(all[to-1])))
+	to, next := min(from+p.Limit, len(order)), ""
+	if to < len(order) {
+		next = base64.RawURLEncoding.EncodeToString([]byte(order[to-1].key))
 	}
-	return list(all[from:to], next, as), nil
+	cut := make([]S, 0, to-from)
+	for _, e := range order[from:to] {
+		cut = append(cut, all[e.at])
+	}
+	return list(cut, next, as), nil
 }
 
 func badCursor() error {

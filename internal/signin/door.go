@@ -2,16 +2,18 @@ package signin
 
 import (
 	"context"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/gorilla/securecookie"
 
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/secret"
@@ -40,8 +42,8 @@ type Door struct {
 	bearer   func(ctx context.Context, token string) (Person, error)
 	link     *link
 	mu       sync.Mutex
-	codecKey secret.Text
-	codec    *securecookie.SecureCookie
+	sealsFor secret.Text // the session key that seals was made of
+	seals    cipher.AEAD
 	cross    *http.CrossOriginProtection
 }
 
@@ -182,38 +184,49 @@ func (d *Door) session(r *http.Request) (Person, bool) {
 	return s.Person, s.Role == Admin || s.Role == Viewer
 }
 
-// sealer returns what seals cookies, with keys that are made from the session key.
-func (d *Door) sealer(ctx context.Context) (*securecookie.SecureCookie, error) {
+// sealer returns what seals cookies, with a key that is made from the session key.
+func (d *Door) sealer(ctx context.Context) (cipher.AEAD, error) {
 	key, err := d.SessionKey(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read session key: %w", err)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.codec != nil && d.codecKey == key {
-		return d.codec, nil
+	if d.seals != nil && d.sealsFor == key {
+		return d.seals, nil
 	}
 	if len(key) < 32 {
 		return nil, fault.New(fault.Invalid, "The session key needs at least 32 characters.")
 	}
-	keys, err := hkdf.Key(sha256.New, []byte(key.Expose()), nil, "session cookies", 96)
+	derived, err := hkdf.Key(sha256.New, []byte(key.Expose()), nil, "session cookies", 32)
 	if err != nil {
-		return nil, fmt.Errorf("derive session keys: %w", err)
+		return nil, fmt.Errorf("derive key of sessions: %w", err)
 	}
-	d.codec, d.codecKey = securecookie.New(keys[:64], keys[64:]).MaxAge(0).SetSerializer(securecookie.JSONEncoder{}), key
-	return d.codec, nil
+	block, err := aes.NewCipher(derived)
+	if err != nil {
+		return nil, fmt.Errorf("use key of sessions: %w", err)
+	}
+	seals, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, fmt.Errorf("use key of sessions: %w", err)
+	}
+	d.seals, d.sealsFor = seals, key
+	return seals, nil
 }
 
+// seal sets a cookie that only this deployment can read or make. It is good under
+// its own name alone.
 func (d *Door) seal(w http.ResponseWriter, r *http.Request, name string, v any, life time.Duration) error {
-	codec, err := d.sealer(r.Context())
+	seals, err := d.sealer(r.Context())
 	if err != nil {
 		return err
 	}
-	value, err := codec.Encode(name, v)
+	plain, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("seal cookie %s: %w", name, err)
 	}
-	d.setCookie(w, name, value, int(life.Seconds()))
+	sealed := seals.Seal(nil, nil, plain, []byte(name))
+	d.setCookie(w, name, base64.RawURLEncoding.EncodeToString(sealed), int(life.Seconds()))
 	return nil
 }
 
@@ -222,11 +235,19 @@ func (d *Door) unseal(r *http.Request, name string, v any) error {
 	if err != nil {
 		return fmt.Errorf("read cookie: %w", err)
 	}
-	codec, err := d.sealer(r.Context())
+	sealed, err := base64.RawURLEncoding.DecodeString(cookie.Value)
+	if err != nil {
+		return fmt.Errorf("open cookie %s: %w", name, err)
+	}
+	seals, err := d.sealer(r.Context())
 	if err != nil {
 		return err
 	}
-	if err := codec.Decode(name, cookie.Value, v); err != nil {
+	plain, err := seals.Open(nil, nil, sealed, []byte(name))
+	if err != nil {
+		return fmt.Errorf("open cookie %s: %w", name, err)
+	}
+	if err := json.Unmarshal(plain, v); err != nil {
 		return fmt.Errorf("open cookie %s: %w", name, err)
 	}
 	return nil

@@ -1,12 +1,7 @@
 package runtimetest_test
 
 import (
-	"archive/zip"
-	"bytes"
-	"compress/flate"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -113,52 +108,6 @@ func TestRequestsAreAnswered(t *testing.T) {
 			}
 		})
 	}
-}
-
-// mostZip is the largest package of a function.
-const mostZip = 6 << 20
-
-func TestEveryPackageIsSmall(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds for another processor")
-	}
-	folder := t.TempDir()
-	runtimetest.BuildARM(t, folder, functions(t)...)
-	binaries, err := os.ReadDir(folder)
-	if err != nil || len(binaries) == 0 {
-		t.Fatalf("nothing was built: %v", err)
-	}
-	for _, binary := range binaries {
-		if n := zipped(t, filepath.Join(folder, binary.Name())); n > mostZip {
-			t.Errorf("%s: %d bytes, want at most %d", binary.Name(), n, mostZip)
-		} else {
-			t.Logf("%s: %.1f MB", binary.Name(), float64(n)/(1<<20))
-		}
-	}
-}
-
-// zipped returns the size of a file in an archive.
-func zipped(t *testing.T, name string) int {
-	t.Helper()
-	var out bytes.Buffer
-	z := zip.NewWriter(&out)
-	z.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestCompression) })
-	w, err := z.Create("bootstrap")
-	if err != nil {
-		t.Fatal(err)
-	}
-	file, err := os.Open(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = file.Close() }()
-	if _, err := io.Copy(w, file); err != nil {
-		t.Fatal(err)
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return out.Len()
 }
 
 // longestStart is the time from the start of a process to its first answer.

@@ -11,7 +11,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
@@ -27,20 +26,8 @@ import (
 const patience = 30 * time.Second
 
 // Build builds the packages, named by their folders, for this machine, as they
-// are deployed, into a folder of the test: the binary of functions/plan is plan.
+// are deployed (Makefile), into a folder of the test: the binary of functions/plan is plan.
 func Build(t testing.TB, dir string, packages ...string) {
-	t.Helper()
-	build(t, dir, os.Environ(), packages)
-}
-
-// BuildARM builds them for AWS.
-func BuildARM(t testing.TB, dir string, packages ...string) {
-	t.Helper()
-	build(t, dir, append(os.Environ(), "GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0"), packages)
-}
-
-// build builds as the Makefile does.
-func build(t testing.TB, dir string, env, packages []string) {
 	t.Helper()
 	console := func(pkg string) bool { return path.Base(pkg) == "console" }
 	run := func(packages []string, tags string, flags ...string) {
@@ -50,7 +37,6 @@ func build(t testing.TB, dir string, env, packages []string) {
 		}
 		args := append([]string{"build", "-trimpath", "-ldflags", "-s -w", "-tags", tags, "-o", dir + string(filepath.Separator)}, flags...)
 		cmd := exec.CommandContext(t.Context(), "go", append(args, packages...)...) //nolint:gosec // the go command, on packages that a test names
-		cmd.Env = env
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("build: %v\n%s", err, out)
 		}
