@@ -35,6 +35,7 @@ const (
 func TestTheDeployedConnectorKeepsGainsightInStepWithHubSpot(t *testing.T) {
 	s := deploy(t)
 	s.authorize()
+	s.console()
 	due := s.schedule()
 
 	s.succeed("users", fmt.Sprintf(`{"job":%q}`, userJob))
@@ -50,6 +51,9 @@ func TestTheDeployedConnectorKeepsGainsightInStepWithHubSpot(t *testing.T) {
 
 	s.edit()
 	s.succeed("changes", fmt.Sprintf(`{"chain":%q}`, chainName))
+	s.right()
+
+	s.webhooks()
 	s.right()
 
 	s.edit()

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -38,6 +39,7 @@ import (
 const (
 	name         = "e2e"
 	portalID     = 90210
+	appID        = 4711
 	clientID     = "c0ffee00-0000-4000-8000-000000000001"
 	clientSecret = "e2e-client-secret"
 	accessKey    = "e2e-access-key"
@@ -56,6 +58,7 @@ type stack struct {
 	source  *hubspotsim.Sim
 	portal  *hubspotsim.Portal
 	target  *gainsightsim.Sim
+	issuer  *issuer
 	// admin is a connector over the deployed stores, for what an admin does.
 	admin *connector.Connector
 	tools env
@@ -79,7 +82,7 @@ func (e env) run(t *testing.T, tool string, args ...string) string {
 func deploy(t *testing.T) *stack {
 	t.Helper()
 	sam := awstest.Tool(t, "sam/bin/sam")
-	s := &stack{t: t, engine: awstest.Start(t)}
+	s := &stack{t: t, engine: awstest.Start(t), issuer: newIssuer(t)}
 	s.cfg = awstest.Config(t, s.engine)
 	s.machine = sfn.NewFromConfig(s.cfg)
 	s.vendors()
@@ -95,7 +98,7 @@ func deploy(t *testing.T) *stack {
 		"--parameter-overrides", "Engine=local", "DeletionProtection=no", "LogLevel=debug",
 		"HubSpotClientId="+clientID, "HubSpotClientSecret="+clientSecret, "HubSpotApiUrl="+hubSpot, "HubSpotAppUrl="+hubSpot,
 		"GainsightUrl="+gainsight, "GainsightAccessKey="+accessKey, "GainsightLimit=1000/10s",
-		"OidcIssuer=http://127.0.0.1:9", "OidcClientId=console",
+		"OidcIssuer="+s.issuer.url, "OidcClientId="+client, fmt.Sprint("HubSpotAppId=", appID), "WebhookWindow=5s",
 		"MailFrom=connector@example.com", "MailTo=ops@example.com", "AlarmEmail=ops@example.com")
 	s.readOutputs(sam)
 	s.source.AddApp(clientID, clientSecret, []string{s.outputs["RedirectUrl"]})
