@@ -7,7 +7,6 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"os"
 	"strconv"
 	"time"
 
@@ -26,7 +25,6 @@ import (
 	"hubspotconnector/internal/awshttp"
 	"hubspotconnector/internal/blob/s3blob"
 	"hubspotconnector/internal/connector"
-	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/machine/sfnmachine"
 	"hubspotconnector/internal/mail"
 	"hubspotconnector/internal/mail/sesmail"
@@ -53,11 +51,8 @@ func Connector(app *serve.App, parts ...Part) (*connector.Connector, error) {
 // Ports returns what the connector of the function is built from.
 func Ports(app *serve.App, parts ...Part) (connector.Deployment, connector.Ports, error) {
 	d := connector.ReadDeployment(app.Env, app.Name)
+	account := account(app.Env)
 	if err := app.Env.Err(); err != nil {
-		return d, connector.Ports{}, err
-	}
-	account, err := account()
-	if err != nil {
 		return d, connector.Ports{}, err
 	}
 	p := open(account, d)
@@ -114,25 +109,23 @@ func Mail(account aws.Config, d connector.Deployment, p *connector.Ports) error 
 // account is the configuration that Lambda gives in the environment. The SDK's own
 // reader knows other places that may hold credentials, each with a client: it would
 // be a tenth of the function.
-func account() (aws.Config, error) {
+func account(env *serve.Env) aws.Config {
 	found := aws.Config{
-		Region: os.Getenv("AWS_REGION"), DefaultsMode: aws.DefaultsModeInRegion, HTTPClient: sender(),
-		Credentials: credentials.NewStaticCredentialsProvider(os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SESSION_TOKEN")),
+		Region: env.String("AWS_REGION"), DefaultsMode: aws.DefaultsModeInRegion, HTTPClient: sender(),
+		Credentials: credentials.NewStaticCredentialsProvider(
+			env.Optional("AWS_ACCESS_KEY_ID", ""), env.Optional("AWS_SECRET_ACCESS_KEY", ""), env.Optional("AWS_SESSION_TOKEN", "")),
 	}
-	if found.Region == "" {
-		return found, fault.New(fault.Invalid, "Set these settings: AWS_REGION.")
-	}
-	if endpoint := os.Getenv("AWS_ENDPOINT_URL"); endpoint != "" {
+	if endpoint := env.Optional("AWS_ENDPOINT_URL", ""); endpoint != "" {
 		found.BaseEndpoint = &endpoint
 	}
-	if tries := os.Getenv("AWS_MAX_ATTEMPTS"); tries != "" {
+	if tries := env.Optional("AWS_MAX_ATTEMPTS", ""); tries != "" {
 		n, err := strconv.Atoi(tries)
 		if err != nil || n < 1 {
-			return found, fault.New(fault.Invalid, "AWS_MAX_ATTEMPTS must be a number from 1.")
+			env.Wrong("AWS_MAX_ATTEMPTS", "a number from 1 on")
 		}
 		found.RetryMaxAttempts = n
 	}
-	return found, nil
+	return found
 }
 
 // connectTime is how long a connection within a region may take to open, twice:

@@ -42,7 +42,7 @@ import (
 	"hubspotconnector/statemachines"
 )
 
-var update = flag.Bool("update", false, "write the table of costs in README.md anew") //nolint:gochecknoglobals // a flag
+var update = flag.Bool("update", false, "write the table of costs in README.md anew")
 
 const (
 	costBegin = "<!-- cost: written by go test ./internal/e2e -run Cost -update -->\n"
@@ -317,7 +317,7 @@ func TestCostIsWhatReadmeSays(t *testing.T) {
 		p.machines.Close()
 	})
 	path := filepath.Join(awstest.Root(t), "README.md")
-	text, err := os.ReadFile(path) //nolint:gosec // of this repository
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,7 +69,7 @@ type env []string
 
 func (e env) run(t *testing.T, tool string, args ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), tool, args...) //nolint:gosec // pinned tools of this repository
+	cmd := exec.CommandContext(t.Context(), tool, args...)
 	cmd.Dir, cmd.Env = awstest.Root(t), append(os.Environ(), e...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -127,7 +127,10 @@ func listen(t *testing.T, h http.Handler) (origin string) {
 
 func (s *stack) readOutputs(sam string) {
 	s.t.Helper()
-	var outputs []struct{ OutputKey, OutputValue string }
+	var outputs []struct {
+		Key   string `json:"OutputKey"`
+		Value string `json:"OutputValue"`
+	}
 	text := s.tools.run(s.t, sam, "list", "stack-outputs", "--stack-name", name, "--region", awstest.Region, "--output", "json")
 	if i := strings.Index(text, "["); i >= 0 {
 		text = text[i:]
@@ -137,7 +140,7 @@ func (s *stack) readOutputs(sam string) {
 	}
 	s.outputs = map[string]string{}
 	for _, o := range outputs {
-		s.outputs[o.OutputKey] = o.OutputValue
+		s.outputs[o.Key] = o.Value
 	}
 }
 
