@@ -35,6 +35,8 @@ type Mark struct {
 	Kind Kind   `json:"kind"`
 	// At is when it was marked last.
 	At time.Time `json:"at"`
+	// NotBefore is when it may be served; zero = at once.
+	NotBefore time.Time `json:"notBefore,omitzero"`
 
 	// Code is why a rejected record was rejected.
 	Code record.Code `json:"code,omitempty"`

@@ -17,6 +17,8 @@ func (r *Record) UnmarshalJSON(b []byte) error {
 		switch name {
 		case "id":
 			r.ID = strings.Clone(c.text()) // ids live longer than their line
+		case "read":
+			r.Read = c.integer()
 		case "version":
 			r.Version = c.integer()
 		case "archived":

@@ -33,6 +33,9 @@ func (r Record) append(b []byte, o *order) []byte {
 	if r.Version != 0 {
 		b = strconv.AppendInt(append(b, `,"version":`...), r.Version, 10)
 	}
+	if r.Read != 0 {
+		b = strconv.AppendInt(append(b, `,"read":`...), r.Read, 10)
+	}
 	if r.Archived {
 		b = append(b, `,"archived":true`...)
 	}

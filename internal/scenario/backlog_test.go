@@ -1,14 +1,19 @@
 package scenario
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"hubspotconnector/internal/budget"
 	"hubspotconnector/internal/hubspot/hubspotsim"
+	"hubspotconnector/internal/job"
 	"hubspotconnector/internal/run"
+	"hubspotconnector/internal/table"
 	"hubspotconnector/internal/truth"
 )
 
@@ -38,8 +43,8 @@ func scaled(t testing.TB, minute, day int) *world {
 	return w
 }
 
-// equal fails the test where both sides differ.
-func (w *world) equal() {
+// agree fails the test where both sides differ.
+func (w *world) agree() {
 	w.t.Helper()
 	problems := truth.Compare(w.portal, w.target, false).Problems
 	if len(problems) > 0 {
@@ -72,6 +77,136 @@ func TestALargeFirstLoadIsDoneInSlices(t *testing.T) {
 		if n := len(res.Runs); n < 3 {
 			t.Errorf("%d runs", n)
 		}
-		w.equal()
+		w.agree()
 	})
+}
+
+// open puts all records of a job into its backlog lane, as a weekly comparison does.
+func (w *world) open(name string) {
+	w.t.Helper()
+	b := w.backlog(name)
+	b.Opened, b.Spans = time.Now(), []run.Span{{Opened: time.Now()}}
+	if err := w.bolt.Write(w.t.Context(), []table.Op{run.BacklogOp(b)}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// lanes are records that both lanes come to in the same second.
+var lanes = []struct {
+	name   string
+	first  func(w *world) // before the run that begins
+	second func(w *world) // in the middle of it, before the other one
+	want   map[string]string
+}{
+	{
+		"a change",
+		func(w *world) { w.portal.Set("companies", "2", map[string]string{"name": "First"}) },
+		func(w *world) { w.portal.Set("companies", "2", map[string]string{"name": "Second"}) },
+		map[string]string{"1": "Company 1", "2": "Second", "3": "Company 3"},
+	},
+	{
+		"a new record",
+		func(w *world) {
+			w.portal.Create("companies", map[string]string{"hs_object_id": "4", "name": "First"})
+		},
+		func(w *world) { w.portal.Set("companies", "4", map[string]string{"name": "Second"}) },
+		map[string]string{"1": "Company 1", "2": "Company 2", "3": "Company 3", "4": "Second"},
+	},
+	{
+		"one value and back",
+		func(w *world) { w.portal.Set("companies", "2", map[string]string{"name": "First"}) },
+		func(w *world) { w.portal.Set("companies", "2", map[string]string{"name": "Company 2"}) },
+		map[string]string{"1": "Company 1", "2": "Company 2", "3": "Company 3"},
+	},
+	{
+		"a deletion",
+		func(w *world) {
+			w.whenDeleted(job.WhenDeleted{Do: job.DoDelete})
+			w.portal.Set("companies", "3", map[string]string{"name": "First"})
+		},
+		func(w *world) { w.portal.Archive("companies", "3") },
+		map[string]string{"1": "Company 1", "2": "Company 2"},
+	},
+}
+
+// Both lanes write one record in the same second, in every order: a run of the one
+// lane begins, and before each of its writes a run of the other one comes in
+// between. No lane undoes the other, and no row is there twice.
+func TestNoLaneUndoesTheOther(t *testing.T) {
+	slice, marked := run.Input{Job: syncCompanies, Mode: run.ModeBacklog}, run.Input{Job: syncCompanies, Mode: run.ModeMarked}
+	for _, tt := range lanes {
+		for _, order := range []struct {
+			name          string
+			begins, comes run.Input
+		}{{"slice first", slice, marked}, {"change first", marked, slice}} {
+			meet := func(t *testing.T, at int) (writes int) {
+				synctest.Test(t, func(t *testing.T) {
+					w := smallWorld(t)
+					ended(t, "first", w.run(chain).Runs)
+					w.advance(2 * time.Hour)
+					tt.first(w)
+					w.mark([]string{"2", "3", "4"}, nil)
+					w.open(syncCompanies)
+					w.advance(time.Second)
+					done := make(chan struct{})
+					met := at == 0
+					w.gate.met, w.gate.meetAt, w.gate.meet = 0, at, func() {
+						met = true
+						w.advance(time.Millisecond) // no call takes less
+						tt.second(w)
+						w.mark([]string{"2", "3", "4"}, nil)
+						input, _ := json.Marshal(order.comes)
+						go func() {
+							defer close(done)
+							execute(t, w.sys, "other", string(input))
+						}()
+						w.advance(time.Second)
+					}
+					if at == 0 {
+						close(done)
+					}
+					w.run(order.begins)
+					if writes = w.gate.met; !met {
+						return
+					}
+					<-done
+					w.advance(time.Minute)
+					w.run(marked) // what was marked meanwhile
+					w.run(slice)
+					w.advance(time.Minute)
+					w.run(marked)
+					if at == 0 {
+						return
+					}
+					if d := cmp.Diff(tt.want, w.values("company", accountID, "Name")); d != "" {
+						t.Errorf("write %d: companies (-want +got):\n%s", at, d)
+					}
+					rows := 0
+					for range w.target.Rows("company") {
+						rows++
+					}
+					if rows != len(tt.want) {
+						t.Errorf("write %d: %d rows, want %d", at, rows, len(tt.want))
+					}
+					if n := w.marks(); n != 0 {
+						t.Errorf("write %d: %d marks are left", at, n)
+					}
+					if b := w.backlog(syncCompanies); len(b.Spans) > 0 {
+						t.Errorf("write %d: backlog %+v is left", at, b)
+					}
+				})
+				return writes
+			}
+			t.Run(tt.name+", "+order.name, func(t *testing.T) {
+				t.Parallel()
+				writes := meet(t, 0)
+				if writes < 8 {
+					t.Fatalf("a run has %d writes, that cannot be all", writes)
+				}
+				for n := 1; n <= writes; n++ {
+					meet(t, n)
+				}
+			})
+		}
+	}
 }

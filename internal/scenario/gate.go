@@ -36,6 +36,21 @@ type gate struct {
 	dead bool
 	// die ends the process's execution.
 	die func()
+	// meet happens once, before the nth of the writes that no lock of ours is held
+	// at; 0 = never. met counts them.
+	meetAt, met int
+	meet        func()
+}
+
+// meeting lets happen what is to happen before this write.
+func (g *gate) meeting() {
+	g.mu.Lock()
+	g.met++
+	now := g.met == g.meetAt
+	g.mu.Unlock()
+	if now {
+		g.meet()
+	}
 }
 
 var errDead = errors.New("the process is dead")
@@ -117,6 +132,7 @@ func (t gatedTable) Delete(ctx context.Context, key table.Key, cond table.Condit
 }
 
 func (t gatedTable) Write(ctx context.Context, ops []table.Op) error {
+	t.gate.meeting()
 	return t.gate.pass(func() error { return t.Table.Write(ctx, ops) }, noAnswer)
 }
 
@@ -128,6 +144,7 @@ type gatedBucket struct {
 
 // Create implements blob.Bucket.
 func (b gatedBucket) Create(ctx context.Context, name string, write func(io.Writer) error) error {
+	b.gate.meeting()
 	return b.gate.pass(func() error { return b.Bucket.Create(ctx, name, write) }, noAnswer)
 }
 
@@ -148,6 +165,7 @@ func (t gatedTransport) RoundTrip(r *http.Request) (resp *http.Response, err err
 	if reads || !t.write {
 		return t.next.RoundTrip(r)
 	}
+	t.gate.meeting()
 	err = t.gate.pass(func() error { resp, err = t.next.RoundTrip(r); return err }, func() error { return io.ErrUnexpectedEOF }) //nolint:bodyclose // by the caller, or below
 	if err != nil && resp != nil {
 		_ = resp.Body.Close()

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"hubspotconnector/internal/delta"
 	"hubspotconnector/internal/mark"
@@ -35,7 +36,9 @@ func (m Marked) Claim(ctx context.Context, p staging.Plan) ([]mark.Mark, error) 
 	if p.Mode != run.ModeRejected {
 		for _, c := range []mark.Class{mark.Deletions, mark.Events} {
 			err := m.Marks.Each(ctx, object, job, c, func(one mark.Mark) (bool, error) {
-				claimed = append(claimed, one)
+				if !one.NotBefore.After(p.Now) {
+					claimed = append(claimed, one)
+				}
 				return len(claimed) < maxEvents, nil
 			})
 			if err != nil {
@@ -99,6 +102,30 @@ func (m Marked) Pending(ctx context.Context, p staging.Plan) (bool, error) {
 	}
 	err = m.woken(ctx, p, func([]mark.Mark) bool { some = true; return false }, func(mark.Mark) {})
 	return some, err
+}
+
+// Rests returns until when all that is pending of a job rests; zero if something of
+// it may be served by now.
+func (m Marked) Rests(ctx context.Context, p staging.Plan) (until time.Time, err error) {
+	due := false
+	for _, c := range []mark.Class{mark.Deletions, mark.Events} {
+		err := m.Marks.Each(ctx, p.Query.Object, p.Job.ID, c, func(one mark.Mark) (bool, error) {
+			if due = !one.NotBefore.After(p.Now); !due && (until.IsZero() || one.NotBefore.Before(until)) {
+				until = one.NotBefore
+			}
+			return !due, nil
+		})
+		if due || err != nil {
+			return time.Time{}, err
+		}
+	}
+	if !until.IsZero() {
+		err = m.woken(ctx, p, func([]mark.Mark) bool { due = true; return false }, func(mark.Mark) {})
+	}
+	if due {
+		until = time.Time{}
+	}
+	return until, err
 }
 
 // woken visits the marks of rejected records whose value was written by one of

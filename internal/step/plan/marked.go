@@ -31,14 +31,21 @@ func (p *Planner) marked(ctx context.Context, round run.Round) (run.Round, []job
 		return round, nil, err
 	}
 	var ready []job.Job
+	var rest time.Time // until when the marks of the others rest
 	for _, j := range jobs {
-		ok, err := p.hasMarks(ctx, j)
+		ok, until, err := p.hasMarks(ctx, j)
 		if err != nil {
 			return round, nil, err
 		}
-		if ok {
+		switch {
+		case ok && until.IsZero():
 			ready = append(ready, j)
+		case ok && (rest.IsZero() || until.Before(rest)):
+			rest = until
 		}
+	}
+	if len(ready) == 0 && !rest.IsZero() {
+		return round, nil, fault.Until(rest, "Another run is at work on these records.")
 	}
 	return round, ready, nil
 }
@@ -46,34 +53,41 @@ func (p *Planner) marked(ctx context.Context, round run.Round) (run.Round, []job
 // Pending reports whether a round of marked records would have a job.
 func (p *Planner) Pending(ctx context.Context) (bool, error) {
 	_, jobs, err := p.marked(ctx, run.Round{Input: run.Input{Mode: run.ModeMarked}})
+	if fault.Is(err, fault.Throttled) { // they rest
+		return true, nil
+	}
 	return len(jobs) > 0, err
 }
 
-func (p *Planner) hasMarks(ctx context.Context, j job.Job) (bool, error) {
+// hasMarks reports whether a job has marks to be served, and until when they rest.
+func (p *Planner) hasMarks(ctx context.Context, j job.Job) (has bool, until time.Time, err error) {
 	object, ok := catalog.Find(j.Mapping.Source)
 	if !ok || object.ModifiedProperty == "" || len(j.Missing) > 0 {
-		return false, nil
+		return false, until, nil
 	}
 	if err := p.Connections.Usable(ctx, j.Connection); err != nil {
 		if fault.Is(err, fault.Reauthorize) || fault.Is(err, fault.NotFound) {
-			return false, nil // it has been told; the marks stay
+			return false, until, nil // it has been told; the marks stay
 		}
-		return false, err
+		return false, until, err
 	}
 	turn, err := p.Runs.Turn(ctx, j.ID)
 	if turn == 0 || err != nil {
-		return false, err
+		return false, until, err
 	}
 	busy, err := p.Runs.Leases.Held(ctx, run.Run{Job: j.ID, Lane: run.Changes}.LeaseName())
 	if busy || err != nil {
-		return false, err
+		return false, until, err
 	}
-	f := staging.Plan{Job: j}
+	f := staging.Plan{Job: j, Now: p.Now()}
 	f.Query.Object = object.TypeID
 	if f.Writers, err = p.writers(ctx, j); err != nil {
-		return false, err
+		return false, until, err
 	}
-	return p.Marked.Pending(ctx, f)
+	if has, err = p.Marked.Pending(ctx, f); has && err == nil {
+		until, err = p.Marked.Rests(ctx, f)
+	}
+	return has, until, err
 }
 
 // realTime returns the jobs that are in real time, in the order of their chains.

@@ -63,6 +63,9 @@ func (w *work) claim(ctx context.Context, rows []*item) ([]*item, error) {
 		if err := w.Runs.Leases.Renew(ctx, w.run.Lease()); err != nil {
 			return nil, err // the guard failed, not a claim
 		}
+		if w.shared { // the other lane may have delivered the record
+			return nil, errSwapped
+		}
 	}
 	return nil, fault.New(fault.Transient, "Identifiers changed hands too often; the rows are tried again.")
 }

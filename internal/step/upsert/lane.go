@@ -24,6 +24,9 @@ var errSwapped = errors.New("another lane has settled a record meanwhile")
 // maxLost is how many swaps in a row may be lost.
 const maxLost = 50
 
+// rest is how long the other lane is left alone with a record.
+const rest = 10 * time.Second
+
 // stale reports whether what is known of the record comes from a newer reading.
 func (it *item) stale() bool {
 	e, was := it.entry, it.was
@@ -40,6 +43,27 @@ func (it *item) stale() bool {
 
 // first reports whether no row of the record was delivered yet.
 func (it *item) first() bool { return it.was.GSID == "" && it.was.Hash == "" }
+
+// share looks whether the other lane is at work. A run that begins there later reads
+// the records later, too.
+func (w *work) share(ctx context.Context) (err error) {
+	if !w.marks() {
+		return nil
+	}
+	other := run.Slices
+	if w.run.Lane == run.Slices {
+		other = run.Changes
+	}
+	w.shared, err = w.Runs.Leases.Held(ctx, run.LaneOf(w.run.Job, other))
+	return err
+}
+
+// remember lets the outcome of a newer reading be stored, also if it is the one that
+// is known, while the other lane may hold an older reading.
+func (w *work) remember(it *item) {
+	settled := it.outcome != "" && !it.aside && !it.counted
+	it.changed = it.changed || w.shared && settled && it.entry.Read > it.was.Read
+}
 
 // yield leaves out the rows of records that the other lane is at.
 func (w *work) yield(ctx context.Context, rows []*item) ([]*item, error) {
@@ -69,12 +93,18 @@ func (w *work) claimedElsewhere(ctx context.Context, it *item, held map[string]d
 		if c.Source != it.id || c.Run == it.was.Run { // that run has settled the record
 			continue
 		}
-		if busy, err := w.elsewhere(ctx, c.Run); busy || err != nil {
-			if busy {
-				it.lose()
-			}
+		busy, err := w.elsewhere(ctx, c.Run)
+		if busy {
+			it.lose()
+		}
+		if busy || err != nil || c.Run == w.run.ID {
 			return busy, err
 		}
+		now, err := w.Delta.Prints(ctx, w.plan.Job.ID, []string{it.id}) // that run may have ended since it was read
+		if err == nil && now[it.id].Stored != it.was.Stored {
+			err = errSwapped
+		}
+		return false, err
 	}
 	return false, nil
 }
@@ -104,7 +134,7 @@ func (w *work) readAgain(it *item) []table.Op {
 		return nil
 	}
 	return []table.Op{mark.PutOp(w.plan.Query.Object, mark.Mark{
-		Job: w.plan.Job.ID, ID: it.id, Kind: mark.Changed, At: w.Now().UTC(),
+		Job: w.plan.Job.ID, ID: it.id, Kind: mark.Changed, At: w.Now().UTC(), NotBefore: w.Now().UTC().Add(rest),
 	})}
 }
 

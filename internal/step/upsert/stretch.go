@@ -153,6 +153,7 @@ func (w *work) stretch(ctx context.Context, from int) ([]*item, error) {
 		it := &item{entry: entries[i], id: entries[i].ID(), was: k.print, avatar: k.avatar}
 		seen[it.id] = true
 		w.classify(it)
+		w.remember(it)
 		if it.outcome == "" || it.changed {
 			writes++
 		}

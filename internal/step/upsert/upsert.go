@@ -138,6 +138,9 @@ type work struct {
 	// claimed :: source id → the mark of a rejected record that the run tries again
 	claimed map[string]mark.Mark
 	long    bool // the part pauses for long before its next row is sent
+	// shared says that a run was at work in the other lane behind the reading of the
+	// part's records.
+	shared bool
 }
 
 func (u *Upserter) open(ctx context.Context, r run.Run, in Input) (*work, error) {
@@ -153,6 +156,9 @@ func (u *Upserter) open(ctx context.Context, r run.Run, in Input) (*work, error)
 		w.batch = run.SettleOps / 2 // a print and an avatar each
 	}
 	if err := w.claims(ctx); err != nil {
+		return nil, err
+	}
+	if err := w.share(ctx); err != nil {
 		return nil, err
 	}
 	err = u.Staging.Rows(ctx, in.Run, in.Part, in.Pass, func(e staging.Entry) error {
