@@ -44,6 +44,7 @@ vet: ## Check formatting and go vet
 .PHONY: bench
 bench: ## Measure the numbers that the design states
 	go test -run '^$$' -bench . -benchmem ./...
+	go test -run TestAMillionContacts -timeout 3h -v ./internal/scenario -million | grep -v level=INFO
 
 .PHONY: serve
 serve: ## Serve the console on this machine; DEMO=1 simulates both vendors

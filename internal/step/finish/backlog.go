@@ -44,7 +44,7 @@ func (f *Finisher) backlog(ctx context.Context, r run.Run, plan staging.Plan) ([
 		b.Spans = append(b.Spans, run.Span{First: first.At.IsZero(), Opened: plan.Now})
 		b.Total += ext.Total
 	case ext.More:
-		b.Spans = append(b.Spans, run.Span{Since: plan.Query.Since, Until: plan.Query.Until, Cursor: ext.Rest, Opened: plan.Now})
+		b.Spans = slices.Insert(b.Spans, windows(b), run.Span{Since: plan.Query.Since, Until: plan.Query.Until, Cursor: ext.Rest, Opened: plan.Now})
 		b.Total += max(0, ext.Total-ext.Count)
 	case plan.Mode != run.ModeChanges && plan.Mode != run.ModeFull:
 		return nil, nil
@@ -74,10 +74,23 @@ func (f *Finisher) backlog(ctx context.Context, r run.Run, plan staging.Plan) ([
 	return append(ops, run.BacklogOp(b)), nil
 }
 
+// windows is how many of the spans are windows: what has changed comes before all
+// the rest.
+func windows(b run.Backlog) int {
+	n := slices.IndexFunc(b.Spans, run.Span.All)
+	if n < 0 {
+		return len(b.Spans)
+	}
+	return n
+}
+
 // sliced moves the backlog behind what its slice has settled. A slice that failed is
 // read again later.
 func (f *Finisher) sliced(ctx context.Context, r run.Run, plan staging.Plan, ext run.Extraction, b run.Backlog) ([]table.Op, error) {
-	if len(b.Spans) == 0 || b.Spans[0].Cursor != plan.From || !b.Spans[0].Since.Equal(plan.Query.Since) {
+	at := slices.IndexFunc(b.Spans, func(s run.Span) bool {
+		return s.Cursor == plan.From && s.Since.Equal(plan.Query.Since) && s.Until.Equal(plan.Query.Until)
+	})
+	if at < 0 {
 		return nil, nil // somebody else has moved it
 	}
 	if r.Status == run.Skipped {
@@ -91,21 +104,21 @@ func (f *Finisher) sliced(ctx context.Context, r run.Run, plan staging.Plan, ext
 	b.Failures, b.NotBefore = 0, time.Time{}
 	b.Read += ext.Count
 	var ops []table.Op
-	span := b.Spans[0]
+	span := b.Spans[at]
 	b.Spans = slices.Clone(b.Spans)
 	if ext.More {
-		b.Spans[0].Cursor = ext.Rest
+		b.Spans[at].Cursor = ext.Rest
 		if !span.First && span.All() {
 			ids, err := f.read(ctx, r.ID)
 			if err != nil {
 				return nil, err
 			}
 			if len(ids) > 0 {
-				b.Spans[0].Last = fmt.Sprint(ids[len(ids)-1])
+				b.Spans[at].Last = fmt.Sprint(ids[len(ids)-1])
 			}
 		}
 	} else {
-		b.Spans = b.Spans[1:]
+		b.Spans = slices.Delete(b.Spans, at, at+1)
 		if span.All() {
 			ops = append(ops, run.ComparedOp(r.Job, run.Compared{At: span.Opened, Records: b.Read}))
 		}

@@ -70,10 +70,11 @@ func (f *Finisher) within(ctx context.Context, r run.Run) (func(id uint64, read 
 	var last uint64
 	if r.Lane == run.Slices {
 		b, err := f.Runs.Backlog(ctx, r.Job)
-		if err != nil || len(b.Spans) == 0 || b.Spans[0].First {
+		at := slices.IndexFunc(b.Spans, run.Span.All)
+		if err != nil || at < 0 || b.Spans[at].First {
 			return nil, err
 		}
-		last, _ = strconv.ParseUint(b.Spans[0].Last, 10, 64) // "" at the start
+		last, _ = strconv.ParseUint(b.Spans[at].Last, 10, 64) // "" at the start
 	}
 	return func(id uint64, read []uint64) bool {
 		return id > last && (!ext.More || len(read) > 0 && id <= read[len(read)-1])
