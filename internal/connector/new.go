@@ -61,6 +61,7 @@ func New(s Settings, p Ports) *Connector {
 	c.Delta = &delta.Store{Table: p.Table}
 	c.Marks = &mark.Store{Table: p.Table}
 	c.steps(p)
+	c.Plan.Slice = s.Slice
 	c.Notify.PublicURL = s.PublicURL
 	c.followLimits()
 	c.now = p.Now

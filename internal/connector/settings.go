@@ -24,6 +24,8 @@ type Settings struct {
 	PublicURL string
 	Limits    Limits
 	Webhook   Webhook
+	// Slice is how long a slice of backlog may take by the target's quota; 0 = 6 hours.
+	Slice time.Duration
 }
 
 // Webhook is how HubSpot's webhooks reach the connector.
@@ -95,6 +97,7 @@ func ReadServed(env *serve.Env) Settings {
 	s.Limits.readHubSpot(env)
 	s.Limits.readGainsight(env)
 	s.Webhook.read(env, "")
+	s.Slice = env.Duration("BACKLOG_SLICE", 0)
 	s.Limits.GainsightUsers = window(env, "GAINSIGHT_USER_LIMIT", true)
 	s.Limits.GainsightUsersDay = window(env, "GAINSIGHT_USER_DAY_LIMIT", true)
 	if g := s.Gainsight; g != (gainsight.Config{}) {

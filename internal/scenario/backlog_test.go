@@ -210,3 +210,61 @@ func TestNoLaneUndoesTheOther(t *testing.T) {
 		}
 	}
 }
+
+// A backlog pauses while the permission is revoked and while no process runs, and
+// goes on where it stood: the sweep sees to that.
+func TestABacklogPausesAndGoesOn(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name          string
+		pause, resume func(t *testing.T, w *world)
+	}{
+		{"revoked", func(t *testing.T, w *world) {
+			if _, err := w.sys.Connections.Revoke(t.Context(), w.connection, "tester"); err != nil {
+				t.Fatal(err)
+			}
+		}, func(t *testing.T, w *world) {
+			if err := w.consent(""); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"deployed anew", func(_ *testing.T, w *world) { w.sys.Close() }, func(_ *testing.T, w *world) { w.start() }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := scaled(t, 10, 10_000)
+				w.account(20, 6000)
+				w.advance(time.Minute)
+				execute := func(name string) {
+					begin(t, w, name)
+					w.advance(9 * time.Hour)
+				}
+				execute("load")
+				stood := w.backlog(syncPeople)
+				if stood.Read == 0 || stood.Read >= stood.Total || stood.Expected.IsZero() {
+					t.Fatalf("the backlog is not at work: %+v", stood)
+				}
+				tt.pause(t, w)
+				w.advance(12 * time.Hour)
+				if b := w.backlog(syncPeople); b.Read >= b.Total {
+					t.Fatalf("the backlog did not pause: %+v", b)
+				}
+				tt.resume(t, w)
+				defer w.sys.Close()
+				before := w.target.Count("person")
+				if _, err := w.sys.Sweep.All(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				w.advance(24 * time.Hour)
+				if b := w.backlog(syncPeople); len(b.Spans) > 0 {
+					t.Errorf("left: %+v", b)
+				}
+				w.agree()
+				// What the broken slice had delivered is not sent again.
+				if sent := w.since()["gainsight.calls"]; sent > 6000+400 {
+					t.Errorf("%d calls for 6,000 people, %d of whom were there", sent, before)
+				}
+			})
+		})
+	}
+}
