@@ -288,7 +288,7 @@ func (w *work) settle(ctx context.Context, at run.Part, stretch []*item) (run.Pa
 	for i, it := range stretch {
 		gap = gap || it.outcome == "" && !it.waits
 		open := gap && it.outcome != run.Inserted && it.outcome != run.Updated
-		if open && !(w.long && it.outcome == "") {
+		if open && (!w.long || it.outcome != "") {
 			continue
 		}
 		var kept []table.Op
