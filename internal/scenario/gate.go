@@ -53,6 +53,13 @@ func (g *gate) meeting() {
 	}
 }
 
+// metSoFar returns how many writes were met.
+func (g *gate) metSoFar() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.met
+}
+
 var errDead = errors.New("the process is dead")
 
 // pass does a write. lost makes the error of a lost request or answer.
