@@ -28,10 +28,13 @@ const (
 
 // planner plans with schemas from memory, and writes nothing.
 func (s *Service) planner() *plan.Planner {
-	p := *s.Connector.Plan
-	p.Source, p.Target = source{s}, target{s}
-	p.Complete = func(context.Context) error { return nil }
-	return &p
+	p := s.Connector.Plan
+	return &plan.Planner{
+		Source: source{s}, Target: target{s}, Complete: func(context.Context) error { return nil },
+		Connections: p.Connections, Jobs: p.Jobs, Chains: p.Chains, People: p.People, Runs: p.Runs, Staging: p.Staging,
+		NewID: p.NewID, Now: p.Now, Overlap: p.Overlap, Settle: p.Settle, PartSize: p.PartSize,
+		Marked: p.Marked, Capacity: p.Capacity, Slice: p.Slice, Schedules: p.Schedules,
+	}
 }
 
 // Check returns all that is wrong with a job as it is being edited; nil = it can
