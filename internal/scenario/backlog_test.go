@@ -64,7 +64,10 @@ func (w *world) backlog(name string) run.Backlog {
 
 // A first load that is too much for one run is done in slices, behind a run of
 // changes that says so. The same execution does all of them.
-func TestALargeFirstLoadIsDoneInSlices(t *testing.T) {
+func TestEverySliceOfALargeFirstLoadIsDone(t *testing.T) {
+	if raced {
+		t.Skip("takes minutes with the race detector; make test runs it without")
+	}
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := scaled(t, 10, 10_000)
@@ -215,7 +218,10 @@ func TestNoLaneUndoesTheOther(t *testing.T) {
 
 // A backlog pauses while the permission is revoked and while no process runs, and
 // goes on where it stood: the sweep sees to that.
-func TestABacklogPausesAndGoesOn(t *testing.T) {
+func TestEveryPausedBacklogGoesOn(t *testing.T) {
+	if raced {
+		t.Skip("takes minutes with the race detector; make test runs it without")
+	}
 	t.Parallel()
 	for _, tt := range []struct {
 		name          string
