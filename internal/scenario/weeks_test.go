@@ -29,9 +29,6 @@ type load struct {
 // of every day arrive on that day, no quota is exceeded, and what the connector
 // remembers in memory does not grow.
 func TestEveryDaysChangesArriveBesideALoadOfWeeks(t *testing.T) {
-	if raced {
-		t.Skip("takes minutes with the race detector; make test runs it without")
-	}
 	if raced || testing.Short() {
 		t.Skip("takes minutes with the race detector")
 	}
