@@ -39,6 +39,9 @@ func timingOf(s schedule.Schedule, now time.Time) (timing, error) {
 			return t, fmt.Errorf("end date: %w", err)
 		}
 		end := last.AddDate(0, 0, 1).UTC()
+		if end.In(loc).Hour() == 23 { // the clocks skip this midnight
+			end = end.Add(time.Hour)
+		}
 		t.end = &end
 	}
 	if s.Kind == schedule.Hourly || s.Kind == schedule.Minutes {
