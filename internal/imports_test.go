@@ -23,6 +23,7 @@ var allowed = []struct{ pkg, imports string }{
 	{"fault", ""},
 	{"record", "fault"},
 	{"meter", ""},
+	{"clock", ""},
 	{"metric", ""},
 
 	// Ports, each with the suite that its adapters pass.
@@ -40,7 +41,7 @@ var allowed = []struct{ pkg, imports string }{
 	// Shared limits, who may run, and who may refresh a token.
 	{"budget", "fault table"},
 	{"lease", "fault table"},
-	{"token", "fault lease secret table"},
+	{"token", "clock fault lease secret table"},
 
 	// What admins configure. Pure, but for what keeps it in the table.
 	{"catalog", ""},
@@ -85,7 +86,7 @@ var allowed = []struct{ pkg, imports string }{
 	{"gauge", "budget connection metric run schedule"},
 
 	// The vendors. They know records, and nothing of runs.
-	{"apiclient", "budget fault"},
+	{"apiclient", "budget clock fault"},
 	{"hubspot", "apiclient budget fault record secret token"},
 	{"gainsight", "apiclient budget fault record secret token"},
 
@@ -94,15 +95,15 @@ var allowed = []struct{ pkg, imports string }{
 	{"blob/dirblob", "blob fault"},
 	{"secret/filesealer", "fault secret"},
 	{"awsfault", "fault"},
-	{"table/dynamotable", "awsfault fault table"},
-	{"blob/s3blob", "awsfault blob fault"},
+	{"table/dynamotable", "awsfault clock fault table"},
+	{"blob/s3blob", "awsfault blob clock fault"},
 	{"awshttp", ""},
 	{"awstest", "awshttp"},
 	{"machine/sfnmachine", "awsfault fault machine"},
 	{"secret/kmssealer", "awsfault fault secret"},
 	{"mail/sesmail", "awsfault fault mail"},
 	{"schedule/ebscheduler", "awsfault fault schedule"},
-	{"schedule/localscheduler", "fault schedule table"},
+	{"schedule/localscheduler", "clock fault schedule table"},
 	{"template", ""}, // tests alone: template.yaml against the code
 	{"mail/dirmail", "fault mail"},
 	{"mail/slackhook", "fault mail secret"},
@@ -110,14 +111,14 @@ var allowed = []struct{ pkg, imports string }{
 	{"serve/runtimetest", ""},
 
 	// All of it, put together for functions and for local runs.
-	{"doctor", "apiclient fault gainsight hubspot record secret table token"},
+	{"doctor", "apiclient clock fault gainsight hubspot record secret table token"},
 	{"connector", "activity apiclient avatar blob budget catalog chain config connection delta doctor fault gainsight gauge hubspot job lease machine mail mail/slackhook mapping mark meter metric oauth ootb person privacy record run schedule secret serve setting staging step step/extract step/finish step/notify step/plan step/sweep step/transform step/upsert table token webhook"},
 	{"deployed", "awsfault awshttp blob/s3blob connector fault machine/sfnmachine mail mail/sesmail schedule/ebscheduler secret secret/kmssealer serve table/dynamotable"},
 
 	// What people and programs reach.
 	{"preview", "avatar blob delta fault lease record run staging step step/extract step/plan step/transform step/upsert table"},
 	{"signin", "fault secret"},
-	{"admin", "activity avatar blob budget catalog chain connection connector delta fault gainsight hubspot job lease machine mapping mapping/lookup meter ootb person preview record run schedule setting staging step step/extract step/plan step/transform step/upsert table token"},
+	{"admin", "activity avatar blob budget catalog chain clock connection connector delta fault gainsight hubspot job lease machine mapping mapping/lookup meter ootb person preview record run schedule setting staging step step/extract step/plan step/transform step/upsert table token"},
 	{"console", "activity admin budget catalog chain connection connector fault gainsight job mapping mapping/condition mapping/formula record run schedule secret setting signin"},
 	{"api", "activity admin budget catalog chain config connection connector doctor fault gainsight job mapping mapping/condition person record run schedule secret setting signin"},
 	{"site", "admin api console signin"},

@@ -7,6 +7,7 @@ import (
 
 	"hubspotconnector/internal/budget"
 	"hubspotconnector/internal/catalog"
+	"hubspotconnector/internal/clock"
 	"hubspotconnector/internal/connector"
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/gainsight"
@@ -202,12 +203,5 @@ func (s *Service) sleep(ctx context.Context, d time.Duration) error {
 	if s.Sleep != nil {
 		return s.Sleep(ctx, d)
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return clock.Sleep(ctx, d)
 }

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"hubspotconnector/internal/budget"
+	"hubspotconnector/internal/clock"
 )
 
 // Request is one call.
@@ -148,14 +149,7 @@ func (c *Client) sleep(ctx context.Context, d time.Duration) error {
 	if c.Sleep != nil {
 		return c.Sleep(ctx, d)
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return clock.Sleep(ctx, d)
 }
 
 func (c *Client) jitter() float64 {

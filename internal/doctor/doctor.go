@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"hubspotconnector/internal/clock"
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/gainsight"
 	"hubspotconnector/internal/hubspot"
@@ -213,12 +214,5 @@ func (e *exam) sleep(ctx context.Context, d time.Duration) error {
 	if e.doctor.Sleep != nil {
 		return e.doctor.Sleep(ctx, d)
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return clock.Sleep(ctx, d)
 }

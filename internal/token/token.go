@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"hubspotconnector/internal/clock"
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/lease"
 	"hubspotconnector/internal/secret"
@@ -280,14 +281,7 @@ func (b *Broker) sleep(ctx context.Context, d time.Duration) error {
 	if b.Sleep != nil {
 		return b.Sleep(ctx, d)
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return clock.Sleep(ctx, d)
 }
 
 func (b *Broker) newID() string {

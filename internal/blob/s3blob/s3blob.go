@@ -22,6 +22,7 @@ import (
 
 	"hubspotconnector/internal/awsfault"
 	"hubspotconnector/internal/blob"
+	"hubspotconnector/internal/clock"
 	"hubspotconnector/internal/fault"
 )
 
@@ -64,20 +65,9 @@ func New(client *s3.Client, name string, o Options) *Bucket {
 		client.UploadPart, client.CompleteMultipartUpload, client.AbortMultipartUpload, s3.NewPresignClient(client).PresignGetObject,
 	}}
 	if b.sleep == nil {
-		b.sleep = sleep
+		b.sleep = clock.Sleep
 	}
 	return b
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // Open implements blob.Bucket. A stream that breaks off ends with a

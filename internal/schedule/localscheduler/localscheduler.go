@@ -19,6 +19,7 @@ import (
 	"sync"
 	"time"
 
+	"hubspotconnector/internal/clock"
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/schedule"
 	"hubspotconnector/internal/table"
@@ -228,14 +229,7 @@ func (s *Scheduler) sleep(ctx context.Context, d time.Duration) error {
 	if s.Sleep != nil {
 		return s.Sleep(ctx, d)
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return clock.Sleep(ctx, d)
 }
 
 func (s *Scheduler) log() *slog.Logger {

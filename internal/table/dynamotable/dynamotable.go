@@ -20,6 +20,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"hubspotconnector/internal/awsfault"
+	"hubspotconnector/internal/clock"
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/table"
 )
@@ -79,20 +80,9 @@ func New(client *dynamodb.Client, name string, o Options) *Table {
 		o.Now = time.Now
 	}
 	if o.Sleep == nil {
-		o.Sleep = sleep
+		o.Sleep = clock.Sleep
 	}
 	return &Table{client: calls{client.GetItem, client.BatchGetItem, client.Query, client.UpdateItem, client.DeleteItem, client.TransactWriteItems}, name: name, o: o}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // pause waits before the n-th repetition, n ≥ 0: up to 25 ms at first and up to
