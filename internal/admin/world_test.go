@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -151,20 +150,11 @@ func (w *world) authorize() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, page, nil)
+	u, err := w.source.Consent(w.t.Context(), page)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	resp, err := w.source.Transport().RoundTrip(req)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	_ = resp.Body.Close()
-	u, err := url.Parse(resp.Header.Get("Location"))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	if w.conn, err = w.sys.Flow.Callback(w.t.Context(), u.Query().Get("code"), u.Query().Get("state"), ""); err != nil {
+	if w.conn, err = w.sys.Flow.Callback(w.t.Context(), u.Get("code"), u.Get("state"), ""); err != nil {
 		w.t.Fatal(err)
 	}
 }

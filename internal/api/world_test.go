@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -286,14 +285,9 @@ func (w *world) connect() api.Connection {
 	w.t.Helper()
 	c := into[api.Connection](w.send("POST", "/connections", map[string]any{"name": "HubSpot"}).want(201))
 	address := into[api.Address](w.send("POST", "/connections/"+c.ID+"/authorize", nil).want(200))
-	r, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, address.URL, nil)
+	u, err := w.source.Consent(w.t.Context(), address.URL)
 	check(w.t, err)
-	resp, err := w.source.Transport().RoundTrip(r)
-	check(w.t, err)
-	_ = resp.Body.Close()
-	u, err := url.Parse(resp.Header.Get("Location"))
-	check(w.t, err)
-	_, err = w.sys.Flow.Callback(w.t.Context(), u.Query().Get("code"), u.Query().Get("state"), "")
+	_, err = w.sys.Flow.Callback(w.t.Context(), u.Get("code"), u.Get("state"), "")
 	check(w.t, err)
 	c = into[api.Connection](w.send("GET", "/connections/"+c.ID, nil).want(200))
 	if c.Status != connection.Active {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -157,20 +156,11 @@ func (w *world) authorize() connection.Connection {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
+	back, err := w.source.Consent(ctx, page)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	resp, err := w.source.Transport().RoundTrip(req)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	_ = resp.Body.Close()
-	back, err := url.Parse(resp.Header.Get("Location"))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	c, _ = w.sys.Flow.Callback(ctx, back.Query().Get("code"), back.Query().Get("state"), "")
+	c, _ = w.sys.Flow.Callback(ctx, back.Get("code"), back.Get("state"), "")
 	if c.Status != connection.Active {
 		w.t.Fatalf("the connection is %+v", c)
 	}

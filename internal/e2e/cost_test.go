@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -246,20 +245,11 @@ func (p *paid) connect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, page, nil)
+	back, err := p.source.Consent(t.Context(), page)
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := p.source.Transport().RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = resp.Body.Close()
-	back, err := url.Parse(resp.Header.Get("Location"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := p.Flow.Callback(t.Context(), back.Query().Get("code"), back.Query().Get("state"), ""); err != nil {
+	if _, err := p.Flow.Callback(t.Context(), back.Get("code"), back.Get("state"), ""); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -79,20 +78,11 @@ func newWorld(t *testing.T, companies int) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, page, nil)
+	u, err := w.source.Consent(t.Context(), page)
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := w.source.Transport().RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = resp.Body.Close()
-	u, err := url.Parse(resp.Header.Get("Location"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := sys.Flow.Callback(t.Context(), u.Query().Get("code"), u.Query().Get("state"), ""); err != nil {
+	if _, err := sys.Flow.Callback(t.Context(), u.Get("code"), u.Get("state"), ""); err != nil {
 		t.Fatal(err)
 	}
 	return w

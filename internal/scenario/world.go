@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -183,20 +182,10 @@ func (w *world) consent(portal string) error {
 	if portal != "" {
 		page = strings.Replace(page, "/oauth/authorize", "/oauth/"+portal+"/authorize", 1)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
+	q, err := w.source.Consent(ctx, page)
 	if err != nil {
 		return err
 	}
-	resp, err := w.source.Transport().RoundTrip(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	back, err := url.Parse(resp.Header.Get("Location"))
-	if err != nil {
-		return err
-	}
-	q := back.Query()
 	_, err = w.sys.Flow.Callback(ctx, q.Get("code"), q.Get("state"), q.Get("error"))
 	return err
 }
