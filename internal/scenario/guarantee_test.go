@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -103,9 +104,12 @@ func TestARunThatLostItsLeaseMovesNothing(t *testing.T) {
 				w.companies(150)
 				w.advance(time.Minute)
 				leases := &lease.Store{Table: w.bolt}
+				var mu sync.Mutex // two parts may call at once
 				var taken *lease.Lease
 				var stood run.Extraction
 				lose := func(r *http.Request) {
+					mu.Lock()
+					defer mu.Unlock()
 					if taken != nil || !tt.loses(r) {
 						return
 					}
