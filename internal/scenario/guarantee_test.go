@@ -104,7 +104,7 @@ func TestARunThatLostItsLeaseMovesNothing(t *testing.T) {
 				w.companies(150)
 				w.advance(time.Minute)
 				leases := &lease.Store{Table: w.bolt}
-				var mu sync.Mutex // two parts may call at once
+				var mu sync.Mutex // several calls may be in flight
 				var taken *lease.Lease
 				var stood run.Extraction
 				lose := func(r *http.Request) {

@@ -36,7 +36,7 @@ const account = "arn:aws:states:us-east-1:000000000000:"
 var engineLacks = map[string]string{ //nolint:gochecknoglobals // a constant
 	"a broken branch leads to SkipRest":                       "its children outlive a branch that failed",
 	"a lost connection gives the run up, too":                 "a failing item of a Map does not stop the Map",
-	"a lost lease gives the run up and stops the other parts": "the same",
+	"a lost lease gives the run up, and no other part begins": "the same",
 }
 
 // TestAnotherEngineGoesTheSameWays runs the scenarios' machine files on an engine

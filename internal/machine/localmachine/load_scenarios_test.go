@@ -62,6 +62,15 @@ func partScenarios() []scenario {
 			sent: map[string]string{"upsert A/1": `{"part":1,"pass":1,"run":"A"}`},
 		},
 		{
+			name:   "a part begins when the one before it has ended",
+			script: script{"extract A": {twoParts}, "upsert A/1": {`{"status":"WAIT","resumeAt":"2000-01-01T01:00:00Z"}`}, "transform A/2": {waitFor}},
+			output: success, took: time.Hour,
+			traces: oneJob(map[string]trace{"A-load-1": {
+				loading + " TransformPart IsTransformed UpsertPart IsUpserted WaitToUpsert UpsertPart IsUpserted NotePartLoaded" +
+					" TransformPart IsTransformed WaitToTransform" + part + loaded, 21 + 2*18 + 2*9,
+			}}),
+		},
+		{
 			name:   "a failed part stops no other, and its reason is cut",
 			script: script{"extract A": {twoParts}, "transform A/1": {"!Invalid " + strings.Repeat("x", 500)}},
 			output: success,
@@ -83,12 +92,11 @@ func partScenarios() []scenario {
 			calls:  map[string]int{"upsert A/1": 5},
 		},
 		{
-			name:   "a lost lease gives the run up and stops the other parts",
-			script: script{"extract A": {twoParts}, "upsert A/1": {"@5s !Fenced Another run."}, "transform A/2": {waitFor}},
-			output: success, took: 5 * time.Second,
-			traces: oneJob(map[string]trace{"A-load-1": {
-				loading + " TransformPart IsTransformed UpsertPart GiveUpRun TransformPart IsTransformed WaitToTransform" + closed, 44,
-			}}),
+			name:   "a lost lease gives the run up, and no other part begins",
+			script: script{"extract A": {twoParts}, "upsert A/1": {"!Fenced Another run."}},
+			output: success,
+			traces: oneJob(map[string]trace{"A-load-1": {loading + " TransformPart IsTransformed UpsertPart GiveUpRun" + closed, 34}}),
+			calls:  map[string]int{"transform A/2": 0},
 			sent: map[string]string{"finish job A": `{"broken":{"cause":"{\"errorMessage\":\"Another run.\",\"errorType\":\"Fenced\"}","error":"Fenced"},` +
 				`"extract":{"parts":2,"status":"DONE"},"run":"A","scope":"job"}`},
 		},

@@ -14,7 +14,8 @@ import (
 const (
 	// sliceTime is how long a slice of backlog may take by the target's quota.
 	sliceTime = 6 * time.Hour
-	// maxParts is the most parts of a run: its machine's history holds no more.
+	// maxParts is the most parts of a run: its machine's history holds that many,
+	// twice, and the minutes of sliceTime.
 	maxParts = 400
 	// compareEvery is how often all records are compared, a little less than a week,
 	// so that a weekly run does it each time.
