@@ -22,6 +22,7 @@ type answer struct {
 	PID    int           `json:"pid"`
 	Calls  int           `json:"calls"`
 	Left   time.Duration `json:"left"`
+	Limit  int64         `json:"limit"`
 }
 
 func invoke(t *testing.T, f *runtimetest.Function, payload string, limit time.Duration) (answer, runtimetest.Answer) {
@@ -45,6 +46,13 @@ func TestAProcessAnswersManyEvents(t *testing.T) {
 	}
 	if left := first.Left.Seconds(); left < 50 || left > 58 { // two seconds are kept for the answer
 		t.Errorf("%v left of a minute", left)
+	}
+}
+
+func TestGoTakesFourFifthsOfTheFunctionsMemory(t *testing.T) {
+	f := runtimetest.Start(t, built(t, "probe"), map[string]string{"NEEDED": "x", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256"})
+	if a, _ := invoke(t, f, `{"do":"echo"}`, time.Minute); a.Limit < 204<<20 || a.Limit > 205<<20 {
+		t.Errorf("the limit is %d bytes, want 204 MB", a.Limit)
 	}
 }
 

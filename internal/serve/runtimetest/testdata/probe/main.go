@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -24,7 +25,8 @@ type answer struct {
 	Status string        `json:"status"`
 	PID    int           `json:"pid"`
 	Calls  int64         `json:"calls"`
-	Left   time.Duration `json:"left"` // until the step's deadline
+	Left   time.Duration `json:"left"`  // until the step's deadline
+	Limit  int64         `json:"limit"` // of memory, in bytes
 }
 
 func build(app *serve.App) (serve.Handler, error) {
@@ -37,7 +39,7 @@ func build(app *serve.App) (serve.Handler, error) {
 	return serve.Task(app.Log, func(ctx context.Context, e event) (answer, error) {
 		app.Metrics.Emit(ctx, metric.VendorCalls, "HubSpot", 2)
 		deadline, _ := ctx.Deadline()
-		a := answer{"DONE", os.Getpid(), calls.Add(1), time.Until(deadline)}
+		a := answer{"DONE", os.Getpid(), calls.Add(1), time.Until(deadline), debug.SetMemoryLimit(-1)}
 		switch e.Do {
 		case "echo":
 			return a, nil
