@@ -71,7 +71,7 @@ type Ports struct {
 	Now         func() time.Time                                 // nil = time.Now
 	Sleep       func(ctx context.Context, d time.Duration) error // nil = a timer
 	NewID       func() string                                    // returns ULIDs
-	// PartSize is the records of a part; 0 = 5,000.
+	// PartSize is the records of a part; 0 = 10,000.
 	PartSize int
 }
 

@@ -58,7 +58,7 @@ type Planner struct {
 	Overlap time.Duration
 	// Settle keeps the end of a window behind now; 0 = 5 seconds.
 	Settle time.Duration
-	// PartSize is the records of a part; 0 = 5,000.
+	// PartSize is the records of a part; 0 = 10,000.
 	PartSize int
 	// Marked finds the marks that runs serve; nil = there are none.
 	Marked *step.Marked
@@ -235,7 +235,7 @@ func (p *Planner) freeze(ctx context.Context, j job.Job, in run.Input, schemas m
 	now := p.Now().UTC()
 	frozen := staging.Plan{Run: run.ID(p.NewID()), Job: j, PartSize: p.PartSize, Now: now}
 	if frozen.PartSize == 0 {
-		frozen.PartSize = 5000
+		frozen.PartSize = 10_000
 	}
 	err := p.fill(ctx, &frozen, in, schemas)
 	switch {

@@ -223,7 +223,7 @@ func TestAChainIsPlannedWithARunPerJob(t *testing.T) {
 			t.Errorf("job %s: %d calls counted, want %d", j.Name, r.Calls["Vendor"], want)
 		}
 		p, err := w.Staging.Plan(t.Context(), out.Jobs[i].Run)
-		if err != nil || p.Job.ID != j.ID || p.PortalID != 4711 || p.PartSize != 5000 || !p.Now.Equal(start) || p.Broken != nil || len(p.Skipped) != 0 {
+		if err != nil || p.Job.ID != j.ID || p.PortalID != 4711 || p.PartSize != 10_000 || !p.Now.Equal(start) || p.Broken != nil || len(p.Skipped) != 0 {
 			t.Errorf("plan %+v, %v", p, err)
 		}
 	}
