@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,11 +13,11 @@ import (
 	"hubspotconnector/internal/chain"
 	"hubspotconnector/internal/connection"
 	"hubspotconnector/internal/connector"
+	"hubspotconnector/internal/delta"
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/job"
 	"hubspotconnector/internal/person"
 	"hubspotconnector/internal/schedule"
-	"hubspotconnector/internal/table"
 )
 
 // TestLine is one thing that was tested.
@@ -259,6 +260,8 @@ type KeyEffect struct {
 // maxCount is how many stored records are counted.
 const maxCount = 100_000
 
+var errEnough = errors.New("enough was counted")
+
 // KeyEffects returns what a new person resolution key would change, by job name.
 func (s *Service) KeyEffects(ctx context.Context, keys []string) ([]KeyEffect, error) {
 	effects, err := s.Connector.People.Effects(ctx, keys)
@@ -268,19 +271,15 @@ func (s *Service) KeyEffects(ctx context.Context, keys []string) ([]KeyEffect, e
 	all := make([]KeyEffect, len(effects))
 	for i, e := range effects {
 		all[i].Effect = e
-		for _, partition := range s.Connector.Delta.Partitions(e.Before.ID) {
-			for cursor := ""; all[i].Records < maxCount; {
-				page, err := s.Connector.Delta.Table.Query(ctx, partition, table.Range{}, 0, cursor, false)
-				if err != nil {
-					return nil, err
-				}
-				all[i].Records += len(page.Items)
-				if cursor = page.Next; cursor == "" {
-					break
-				}
+		err := s.Connector.Delta.Each(ctx, e.Before.ID, func(string, delta.Print) error {
+			if all[i].Records++; all[i].Records >= maxCount {
+				return errEnough
 			}
+			return nil
+		})
+		if all[i].More = errors.Is(err, errEnough); err != nil && !all[i].More {
+			return nil, err
 		}
-		all[i].More = all[i].Records >= maxCount
 	}
 	return all, nil
 }

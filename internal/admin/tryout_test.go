@@ -32,7 +32,7 @@ func (w *world) stored() map[string]int64 {
 	}
 	partitions := []string{"RUN", "ROUND", "OPEN"}
 	for _, j := range jobs {
-		partitions = append(partitions, w.sys.Delta.Partitions(j.ID)...)
+		partitions = append(partitions, "PRINT#"+j.ID)
 		partitions = append(partitions, "LEASE#"+j.ID+"#changes", "JOB#"+j.ID, "AVATAR#"+w.conn.ID)
 		for i := range 64 {
 			partitions = append(partitions, fmt.Sprintf("CLAIM#%s#%02x", j.ID, i))

@@ -34,6 +34,8 @@ type Print struct {
 	Read int64 `json:"read,omitempty"`
 	// Sending is the run that sends a row of the record just now, or that died then.
 	Sending run.ID `json:"sending,omitempty"`
+	// Tried says that a row may have been inserted whose GSID is not known.
+	Tried bool `json:"tried,omitempty"`
 	// GSID of the target row, "" if not known.
 	GSID string `json:"gsid,omitempty"`
 	// Filled names the target fields that this job filled and has not cleared.
@@ -54,14 +56,12 @@ type Print struct {
 	Reason  string      `json:"reason,omitempty"`
 	Fix     string      `json:"fix,omitempty"`
 
-	Stored int64 `json:"-"` // version of the item; 0 for a print that is not stored
+	Stored int64 `json:"-"` // counts its changes, from 1; 0 for a print that is not stored
 }
 
 // Claim says which record holds an identifier.
 type Claim struct {
 	Source string `json:"source"`
-	// Run is the one that claimed it, and sends the record's first row.
-	Run run.ID `json:"run,omitempty"`
 
 	Version int64 `json:"-"` // of the item; 0 for a claim that is not stored
 }
@@ -69,7 +69,7 @@ type Claim struct {
 // Store keeps prints and claims on a table.
 type Store struct{ Table table.Table }
 
-// shards is over how many partitions the prints of a job are spread.
+// shards is over how many partitions the claims of a job are spread.
 const shards = 64
 
 func shard(id string) string {
@@ -78,79 +78,8 @@ func shard(id string) string {
 	return fmt.Sprintf("%02x", h.Sum32()%shards)
 }
 
-func printKey(job, source string) table.Key {
-	return table.Key{Partition: "PRINT#" + job + "#" + shard(source), Sort: source}
-}
-
-// Partitions are the partitions in which the prints of a job lie.
-func (s *Store) Partitions(job string) []string {
-	all := make([]string, shards)
-	for i := range all {
-		all[i] = fmt.Sprintf("PRINT#%s#%02x", job, i)
-	}
-	return all
-}
-
 func claimKey(job, hash string) table.Key {
 	return table.Key{Partition: "CLAIM#" + job + "#" + shard(hash), Sort: hash}
-}
-
-// Prints returns what is known of the records. :: source id → print
-func (s *Store) Prints(ctx context.Context, job string, sources []string) (map[string]Print, error) {
-	keys := make([]table.Key, len(sources))
-	for i, id := range sources {
-		keys[i] = printKey(job, id)
-	}
-	items, err := s.Table.GetMany(ctx, keys)
-	if err != nil {
-		return nil, fmt.Errorf("read %d prints: %w", len(keys), err)
-	}
-	prints := make(map[string]Print, len(items))
-	for _, item := range items {
-		p := Print{Stored: item.Version}
-		if err := json.Unmarshal(item.Doc, &p); err != nil {
-			return nil, fmt.Errorf("decode print of %s: %w", item.Sort, err)
-		}
-		prints[item.Sort] = p
-	}
-	return prints, nil
-}
-
-// PutOp is the write that stores a print, unless somebody else has since it was
-// read.
-func PutOp(job, source string, p Print) table.Op {
-	cond := table.Absent()
-	if p.Stored > 0 {
-		cond = table.VersionIs(p.Stored)
-	}
-	return table.Op{Verb: table.Put, Item: table.New(printKey(job, source), p), If: cond}
-}
-
-// ClaimOp is the write that stores a claim as it is now.
-func ClaimOp(job, hash string, c Claim) table.Op {
-	return table.Op{Verb: table.Put, Item: table.New(claimKey(job, hash), c), If: table.VersionIs(c.Version)}
-}
-
-// ForgetOp is the write that removes a print.
-func ForgetOp(job, source string) table.Op {
-	return table.Op{Verb: table.Delete, Item: table.Item{Key: printKey(job, source)}}
-}
-
-// Each visits the prints of a job, in no order that counts.
-func (s *Store) Each(ctx context.Context, job string, visit func(source string, p Print) error) error {
-	for _, partition := range s.Partitions(job) {
-		err := table.All(ctx, s.Table, partition, table.Range{}, func(item table.Item) error {
-			p := Print{Stored: item.Version}
-			if err := json.Unmarshal(item.Doc, &p); err != nil {
-				return fmt.Errorf("decode print of %s: %w", item.Sort, err)
-			}
-			return visit(item.Sort, p)
-		})
-		if err != nil {
-			return fmt.Errorf("read prints of job %s: %w", job, err)
-		}
-	}
-	return nil
 }
 
 // Claims returns who holds the identifiers with these hashes. :: hash → claim
@@ -226,7 +155,7 @@ func Identifier(fields, values []string) string {
 	for _, v := range values {
 		parts = append(parts, strings.ToLower(strings.TrimSpace(v)))
 	}
-	return hash(strings.Join(parts, "\x1f"))
+	return hash(strings.Join(parts, "\x1f"), 15)
 }
 
 // Fingerprint identifies what a row would write.
@@ -237,12 +166,13 @@ func Fingerprint(row record.Row) string {
 		fmt.Fprintf(&b, "%q=%s\n", name, v)
 	}
 	fmt.Fprintf(&b, "keep %q null %q", row.Keep, row.Null)
-	return hash(b.String())
+	return hash(b.String(), 9) // compared with the record's last one only
 }
 
-func hash(s string) string {
+// hash returns the first n bytes of a hash as text; n is a multiple of 3.
+func hash(s string, n int) string {
 	sum := sha256.Sum256([]byte(s))
-	return base64.RawURLEncoding.EncodeToString(sum[:15])
+	return base64.RawURLEncoding.EncodeToString(sum[:n])
 }
 
 // Write returns the fields of a row that are sent to the target, and the fields

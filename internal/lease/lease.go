@@ -171,6 +171,16 @@ func (s *Store) Of(ctx context.Context, name, owner string) (Lease, error) {
 	return Lease{Name: name, Owner: owner, Fence: at}, nil
 }
 
+// Holds returns nil if the lease has not changed hands, as Check would see it, else
+// fault.Fenced.
+func (s *Store) Holds(ctx context.Context, l Lease) error {
+	now, err := s.Of(ctx, l.Name, l.Owner)
+	if err == nil && now.Fence != l.Fence {
+		err = fault.New(fault.Fenced, "Another one has taken over the work on %s.", l.Name)
+	}
+	return err
+}
+
 // Held reports whether somebody holds the lease.
 func (s *Store) Held(ctx context.Context, name string) (bool, error) {
 	_, _, isHeld, err := s.read(ctx, name)

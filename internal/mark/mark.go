@@ -55,11 +55,13 @@ type Mark struct {
 	Version int64 `json:"version,omitempty"`
 }
 
-// Wait is a value that a look-up seeks. It is kept as a hash.
+// Wait is a value that a look-up seeks. It is kept as a hash, and as it is only if it
+// may be the id of a record.
 type Wait struct {
 	Object string   `json:"object"` // of the target
 	Fields []string `json:"fields"` // of the object, in the order of the look-up
 	Hash   string   `json:"hash"`   // as identifiers are hashed in claims
+	ID     string   `json:"id,omitempty"`
 }
 
 // Next is the turn from which a record is due that was rejected in a turn of its

@@ -179,9 +179,9 @@ func (o *overlay) Write(ctx context.Context, ops []table.Op) error {
 // maxPageBytes ends a page early, as the real tables do.
 const maxPageBytes = 1 << 20
 
-// Query implements table.Table, for what was written or read here before: no step
-// lists what an earlier run left.
-func (o *overlay) Query(_ context.Context, partition string, r table.Range, limit int, cursor string, descending bool) (table.Page, error) {
+// Query implements table.Table. Of the real items it shows pages of prints only: no
+// step lists what else an earlier run left.
+func (o *overlay) Query(ctx context.Context, partition string, r table.Range, limit int, cursor string, descending bool) (table.Page, error) {
 	if err := table.CheckKey(table.Key{Partition: partition, Sort: "x"}); err != nil {
 		return table.Page{}, err
 	}
@@ -190,6 +190,17 @@ func (o *overlay) Query(_ context.Context, partition string, r table.Range, limi
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if strings.HasPrefix(partition, through[0]) {
+		real, err := o.below.Query(ctx, partition, r, limit, cursor, descending)
+		if err != nil {
+			return table.Page{}, err
+		}
+		for _, item := range real.Items {
+			if !o.pulled[item.Key] {
+				o.pulled[item.Key], o.items[item.Key] = true, item
+			}
+		}
+	}
 	keys := slices.SortedFunc(maps.Keys(o.items), func(a, b table.Key) int {
 		if descending {
 			a, b = b, a

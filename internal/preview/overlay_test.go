@@ -48,6 +48,12 @@ func TestTheOverlayShowsWhatIsKnownAndWritesNothingBelow(t *testing.T) {
 	if _, err = over.Get(t.Context(), key); err == nil {
 		t.Error("a deleted item comes back")
 	}
+	if page, err := over.Query(t.Context(), key.Partition, table.Range{}, 0, "", false); err != nil || len(page.Items) != 0 {
+		t.Errorf("a deleted item is listed: %v, %v", page, err)
+	}
+	if page, err := preview.NewOverlay(real).Query(t.Context(), key.Partition, table.Range{To: "2"}, 1, "", true); err != nil || len(page.Items) != 1 {
+		t.Errorf("%v, %v, want the real item", page, err)
+	}
 	if still, err := real.Get(t.Context(), key); err != nil || string(still.Doc) != `"real"` || still.Version != 1 {
 		t.Errorf("below: %s version %d, %v", still.Doc, still.Version, err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"hubspotconnector/internal/gainsight/gainsightsim"
 	"hubspotconnector/internal/hubspot/hubspotsim"
+	"hubspotconnector/internal/mapping"
 	"hubspotconnector/internal/ootb"
 	"hubspotconnector/internal/run"
 	"hubspotconnector/internal/truth"
@@ -38,8 +39,28 @@ func smallWorld(t *testing.T) *world {
 			"hs_object_id": id, "email": "c" + id + "@a.example", "firstname": "F" + id, "lastname": "L", "associatedcompanyid": company,
 		})
 	}
+	w.sharedEmails()
 	w.advance(time.Minute)
 	return w
+}
+
+// sharedEmails lets several contacts have one e-mail, as far as the job of people
+// knows: it identifies them by a formula, which nobody keeps unique.
+func (w *world) sharedEmails() {
+	w.t.Helper()
+	j, err := w.sys.Jobs.Find(w.t.Context(), "Company Person Sync_HS")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	j.Mapping.Formulas = append(j.Mapping.Formulas, mapping.Formula{Name: "address", Type: "string", Expression: "email"})
+	for i := range j.Mapping.Direct {
+		if j.Mapping.Direct[i].To == "Person::Email" {
+			j.Mapping.Direct[i].From = "address"
+		}
+	}
+	if _, err := w.sys.Jobs.Save(w.t.Context(), j, "tester"); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 var (

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"hubspotconnector/internal/delta"
 	"hubspotconnector/internal/hubspot/hubspotsim"
 	"hubspotconnector/internal/mapping"
 	"hubspotconnector/internal/run"
@@ -76,6 +78,13 @@ func (w *world) found(t *testing.T, noted *partitions, texts ...string) []string
 			look("item "+partition+" "+item.Sort, []byte(item.Sort), item.Doc)
 			return nil
 		})
+		if job, ok := strings.CutPrefix(partition, "PRINT#"); ok && err == nil {
+			err = (&delta.Store{Table: w.bolt}).Each(t.Context(), job, func(id string, p delta.Print) error {
+				text, err := json.Marshal(p)
+				look("item "+partition+" "+id, []byte(id), text)
+				return err
+			})
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,6 +144,7 @@ func privateWorld(t *testing.T, w *world) *partitions {
 	noted := &partitions{Table: w.bolt, names: map[string]bool{}}
 	w.bolt = noted
 	w.start()
+	w.sharedEmails()
 	w.company(1)
 	for _, c := range slices.Concat(left, erased) {
 		w.portal.Create("contacts", map[string]string{

@@ -2,7 +2,6 @@ package scenario
 
 import (
 	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -13,7 +12,6 @@ import (
 	"hubspotconnector/internal/hubspot/hubspotsim"
 	"hubspotconnector/internal/job"
 	"hubspotconnector/internal/run"
-	"hubspotconnector/internal/table"
 )
 
 // bubble runs a test of a new world in virtual time, beside other tests.
@@ -108,16 +106,13 @@ func (w *world) newest() run.Run {
 func (w *world) prints(jobID string) map[string]delta.Print {
 	w.t.Helper()
 	prints := map[string]delta.Print{}
-	for shard := range 64 {
-		err := table.All(w.t.Context(), w.bolt, fmt.Sprintf("PRINT#%s#%02x", jobID, shard), table.Range{}, func(item table.Item) error {
-			var p delta.Print
-			err := json.Unmarshal(item.Doc, &p)
-			prints[item.Sort] = p
-			return err
-		})
-		if err != nil {
-			w.t.Fatal(err)
-		}
+	err := (&delta.Store{Table: w.bolt}).Each(w.t.Context(), jobID, func(id string, p delta.Print) error {
+		p.Stored = 0
+		prints[id] = p
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
 	}
 	return prints
 }

@@ -12,15 +12,23 @@ import (
 )
 
 // watched is the table under the connector. It checks each move of a watermark
-// as it happens, and counts the writes of prints.
+// as it happens, and counts the writes of pages of prints.
 type watched struct {
 	table.Table
 	t      testing.TB
-	prints atomic.Int64
+	prints atomic.Int64 // pages
 }
 
-// printWrites is how many prints were written so far.
+// printWrites is how many pages of prints were written so far.
 func (w *world) printWrites() int64 { return w.bolt.(*watched).prints.Load() }
+
+// Put implements table.Table.
+func (t *watched) Put(ctx context.Context, item table.Item, cond table.Condition) (table.Item, error) {
+	if strings.HasPrefix(item.Partition, "PRINT#") {
+		t.prints.Add(1)
+	}
+	return t.Table.Put(ctx, item, cond)
+}
 
 // Write implements table.Table.
 func (t *watched) Write(ctx context.Context, ops []table.Op) error {

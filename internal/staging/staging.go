@@ -73,6 +73,9 @@ type Plan struct {
 	Chain string `json:"chain,omitempty"`
 	// Compare opens a full comparison in the backlog lane when the run has ended well.
 	Compare bool `json:"compare,omitempty"`
+	// Unique says that no two records of the source have the same identifier of the
+	// job at a time, as the source itself sees to it.
+	Unique bool `json:"unique,omitempty"`
 	// Writers are the jobs that write what this one looks up.
 	Writers []Writer `json:"writers,omitempty"`
 }
@@ -82,6 +85,8 @@ type Writer struct {
 	Job    string   `json:"job"`
 	Object string   `json:"object"` // as a look-up names it
 	Fields []string `json:"fields"` // of the identifier
+	// ByID says that the identifier is the id of the record that is written.
+	ByID bool `json:"byId,omitempty"`
 }
 
 // Broken is a fault, stored.

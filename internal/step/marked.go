@@ -3,6 +3,7 @@ package step
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -172,29 +173,43 @@ func (m Marked) woken(ctx context.Context, p staging.Plan, visit func([]mark.Mar
 }
 
 // written reports for each mark whether one of our jobs has written a row with
-// the value it waits for: whether it claims it as an identifier.
+// the value it waits for: whether it claims it as an identifier, or has written the
+// record that has it as its id.
 func (m Marked) written(ctx context.Context, p staging.Plan, waiting []mark.Mark) ([]bool, error) {
 	written := make([]bool, len(waiting))
 	for _, w := range p.Writers {
-		var hashes []string
-		var at []int
+		at := map[string][]int{} // :: hash or id → marks
 		for i, one := range waiting {
-			if one.Waits.Object == w.Object && slices.Equal(one.Waits.Fields, w.Fields) {
-				hashes, at = append(hashes, one.Waits.Hash), append(at, i)
+			if key := one.Waits.Hash; one.Waits.Object == w.Object && slices.Equal(one.Waits.Fields, w.Fields) {
+				if w.ByID {
+					key = one.Waits.ID
+				}
+				at[key] = append(at[key], i)
 			}
 		}
-		if len(hashes) == 0 {
+		if delete(at, ""); len(at) == 0 {
 			continue
 		}
-		claims, err := m.Delta.Claims(ctx, w.Job, hashes)
+		rows, err := m.rows(ctx, w, slices.Collect(maps.Keys(at)))
 		if err != nil {
 			return nil, err
 		}
-		for i, hash := range hashes {
-			if _, held := claims[hash]; held {
-				written[at[i]] = true
+		for _, key := range rows {
+			for _, i := range at[key] {
+				written[i] = true
 			}
 		}
 	}
 	return written, nil
+}
+
+// rows returns those of some hashes, or ids, of which the writer has a row.
+func (m Marked) rows(ctx context.Context, w staging.Writer, keys []string) ([]string, error) {
+	if !w.ByID {
+		claims, err := m.Delta.Claims(ctx, w.Job, keys)
+		return slices.Collect(maps.Keys(claims)), err
+	}
+	prints, err := m.Delta.Prints(ctx, w.Job, keys)
+	maps.DeleteFunc(prints, func(_ string, p delta.Print) bool { return p.GSID == "" })
+	return slices.Collect(maps.Keys(prints)), err
 }

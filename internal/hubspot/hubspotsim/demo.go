@@ -25,9 +25,6 @@ type Demo struct {
 	ContactsWithoutCompany         []string
 	ContactsOfMissingCompany       []string // associatedcompanyid leads nowhere live
 	ContactsWithoutEmail           []string
-	// DuplicateEmails are pairs: a contact, and a later one whose address
-	// differs from its in case only.
-	DuplicateEmails [][2]string
 }
 
 // Shares of odd records: one in so many.
@@ -35,7 +32,6 @@ const (
 	oneWithoutCompany = 100
 	oneOfMissing      = 200
 	oneWithoutEmail   = 200
-	oneDuplicate      = 200
 	oneBadEmployees   = 200
 	oneWithoutName    = 300
 	oneArchived       = 200
@@ -219,7 +215,6 @@ func (g *demo) company(number uint64) map[string]string {
 
 func (g *demo) makeContacts() {
 	there, back := g.p.pair(g.contacts, g.companies), g.p.pair(g.companies, g.contacts)
-	var last *record // the newest contact with an address of its own
 	for i := range g.o.Contacts {
 		var company *record
 		missing := len(g.gone) > 0 && odd(i, g.o.Contacts, oneOfMissing, 3)
@@ -232,28 +227,20 @@ func (g *demo) makeContacts() {
 			props["associatedcompanyid"] = strconv.FormatInt(g.gone[len(g.made.ContactsOfMissingCompany)%len(g.gone)], 10)
 		}
 		silent := odd(i, g.o.Contacts, oneWithoutEmail, 7)
-		double := !silent && last != nil && odd(i, g.o.Contacts, oneDuplicate, 9)
 		if silent {
 			delete(props, "email")
-		}
-		if double {
-			email, _ := last.value(g.contacts.number("email"))
-			props["email"] = strings.ToUpper(email[:1]) + email[1:]
 		}
 		rec := g.add(g.contacts, g.moment(i, g.o.Contacts), props)
 		if company != nil {
 			g.p.link(there, rec.id, company.id, 3)
 			g.p.link(back, company.id, rec.id, 3)
 		}
-		g.note(rec, last, missing, alone, silent, double)
-		if !silent && !double {
-			last = rec
-		}
+		g.note(rec, missing, alone, silent)
 	}
 }
 
 // note lists what is odd about a contact.
-func (g *demo) note(rec, last *record, missing, alone, silent, double bool) {
+func (g *demo) note(rec *record, missing, alone, silent bool) {
 	id := strconv.FormatInt(rec.id, 10)
 	switch {
 	case missing:
@@ -263,9 +250,6 @@ func (g *demo) note(rec, last *record, missing, alone, silent, double bool) {
 	}
 	if silent {
 		g.made.ContactsWithoutEmail = append(g.made.ContactsWithoutEmail, id)
-	}
-	if double {
-		g.made.DuplicateEmails = append(g.made.DuplicateEmails, [2]string{strconv.FormatInt(last.id, 10), id})
 	}
 }
 

@@ -205,6 +205,7 @@ func identifiers(j job.Job, keys []string) []staging.Writer {
 	for _, d := range j.Mapping.Direct {
 		if d.Identifier {
 			w.Fields = append(w.Fields, d.To)
+			w.ByID = len(w.Fields) == 1 && j.Mapping.ByID(d)
 		}
 	}
 	return []staging.Writer{w}

@@ -309,6 +309,7 @@ func (p *Planner) fill(ctx context.Context, f *staging.Plan, in run.Input, schem
 	if err != nil {
 		return err
 	}
+	f.Unique = j.Mapping.Unique(f.ResolutionKeys)
 	object, _ := catalog.Find(j.Mapping.Source)
 	value, problem := whenDeleted(*f)
 	if f.SetDeleted = value; problem != nil { // the field is there no more

@@ -154,10 +154,18 @@ func (w *work) waits(reject record.Reject, keys []mapping.Key) *mark.Wait {
 	for i, d := range w.plan.Job.Mapping.Derived {
 		if d.To == reject.Field && !keys[i].Empty {
 			fields := w.matched(i)
-			return &mark.Wait{Object: d.Object, Fields: fields, Hash: delta.Identifier(fields, keys[i].Values)}
+			return &mark.Wait{Object: d.Object, Fields: fields, Hash: delta.Identifier(fields, keys[i].Values), ID: id(keys[i].Values)}
 		}
 	}
 	return nil
+}
+
+// id returns the only value of a look-up if it may be the id of a record, else "".
+func id(values []string) string {
+	if len(values) != 1 || len(values[0]) > 20 || strings.Trim(values[0], "0123456789") != "" {
+		return ""
+	}
+	return values[0]
 }
 
 // matched are the fields that a look-up compares.

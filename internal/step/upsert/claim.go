@@ -53,8 +53,12 @@ func (w *work) values(row record.Row, key []string) []string {
 const claimTries = 5
 
 // claim makes each row the holder of its identifiers, and rejects those whose
-// identifier another record holds. It returns the rows that go on.
+// identifier another record holds. It returns the rows that go on. Identifiers that
+// the source itself keeps unique need no claims.
 func (w *work) claim(ctx context.Context, rows []*item) ([]*item, error) {
+	if w.plan.Unique {
+		return rows, nil
+	}
 	for range claimTries {
 		free, err := w.tryClaim(ctx, rows)
 		if err == nil || !fault.Is(err, fault.Conflict) {
@@ -73,7 +77,7 @@ func (w *work) claim(ctx context.Context, rows []*item) ([]*item, error) {
 func (w *work) tryClaim(ctx context.Context, rows []*item) ([]*item, error) {
 	var hashes []string
 	for _, it := range rows {
-		it.keys, it.tried = nil, false
+		it.keys = nil
 		for _, key := range w.identifiers() {
 			if values := w.values(it.row(), key); values != nil {
 				it.keys = append(it.keys, delta.Identifier(key, values))
@@ -105,38 +109,18 @@ func (w *work) tryClaim(ctx context.Context, rows []*item) ([]*item, error) {
 			it.deny(duplicate(other))
 			continue
 		}
-		if busy, err := w.claimedElsewhere(ctx, it, held); busy || err != nil {
-			if err != nil {
-				return nil, err
-			}
-			continue
-		}
 		for _, key := range it.keys {
-			mine := held[key].Source == it.id
-			it.tried = it.tried || mine && it.gsid == ""
-			if !mine || it.first() && held[key].Run != w.run.ID && w.marks() {
-				wanted[key] = delta.Claim{Source: it.id, Run: w.run.ID}
+			if held[key].Source != it.id {
+				wanted[key] = delta.Claim{Source: it.id}
 			}
 		}
 		free = append(free, it)
 	}
 	if err := w.Delta.Claim(ctx, w.plan.Job.ID, w.run.Lease().Check(), wanted, held); err != nil {
 		for _, it := range rows {
-			it.outcome, it.reject, it.changed, it.aside, it.lost = "", nil, false, false, false
+			it.outcome, it.reject, it.changed = "", nil, false
 		}
 		return nil, err
-	}
-	for _, it := range free {
-		it.locks = map[string]delta.Claim{}
-		for _, key := range it.keys {
-			c, taken := wanted[key]
-			if c.Version = held[key].Version + 1; !taken {
-				c = held[key]
-			}
-			if c.Source == it.id && c.Run == w.run.ID {
-				it.locks[key] = c
-			}
-		}
 	}
 	return free, nil
 }
@@ -158,7 +142,7 @@ func (w *work) holders(ctx context.Context, rows []*item, held map[string]delta.
 	if len(others) == 0 {
 		return nil, nil //nolint:nilnil // nobody to ask about
 	}
-	return w.Delta.Prints(ctx, w.plan.Job.ID, others)
+	return w.book.Prints(ctx, others)
 }
 
 // rival returns the other record that holds one of the item's identifiers, "" if

@@ -84,6 +84,9 @@ func (w *work) inherited(ctx context.Context, items []*item) error {
 	for _, it := range items {
 		keys = append(keys, it.was.Keys...)
 	}
+	if w.plan.Unique {
+		return w.heirs(ctx, items)
+	}
 	if len(keys) == 0 {
 		return nil
 	}
@@ -106,6 +109,29 @@ func (w *work) inherited(ctx context.Context, items []*item) error {
 	return nil
 }
 
+// heirs leaves out the people whom another record has written since under the same
+// address: identifiers that the source keeps unique have no claims, but pass from one
+// record to the next.
+func (w *work) heirs(ctx context.Context, items []*item) error {
+	left := map[string][]*item{} // :: GSID → items
+	for _, it := range items {
+		if it.gsid != "" {
+			left[it.gsid] = append(left[it.gsid], it)
+		}
+	}
+	if len(left) == 0 || w.object != people || w.plan.Job.Options.WhenDeleted.Do == job.DoNothing {
+		return nil
+	}
+	return w.Delta.Each(ctx, w.plan.Job.ID, func(id string, p delta.Print) error {
+		for _, it := range left[p.GSID] {
+			if id != it.id && p.Gone == "" {
+				it.outcome, it.changed, it.gsid = run.Filtered, true, ""
+			}
+		}
+		return nil
+	})
+}
+
 // survivors decides about the rows of records that were merged into others: the
 // survivor takes the row over when it is delivered, if it has none. If both have
 // one and the job does nothing, people must decide.
@@ -119,7 +145,7 @@ func (w *work) survivors(ctx context.Context, items []*item) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	prints, err := w.Delta.Prints(ctx, w.plan.Job.ID, ids)
+	prints, err := w.book.Prints(ctx, ids)
 	if err != nil {
 		return err
 	}
@@ -161,10 +187,11 @@ func (it *item) dealt(res record.Result, left string) {
 }
 
 func (w *work) deleteRow(ctx context.Context, it *item) error {
+	it.sent = true
 	res, err := w.Target.Delete(ctx, w.object, it.gsid)
 	it.filled = nil
 	it.dealt(res, "")
-	return err
+	return it.unsent(err)
 }
 
 // setRow writes the field that says that the record is gone.
@@ -178,11 +205,12 @@ func (w *work) setRow(ctx context.Context, it *item, field string) error {
 	if w.object == users {
 		send = w.Target.UpdateUsers
 	}
+	it.sent = true
 	results, err := send(ctx, rows)
 	for _, res := range results {
 		it.dealt(res, it.gsid)
 	}
-	return err
+	return it.unsent(err)
 }
 
 // setPerson writes a field of a person, or of its one company. The API takes
@@ -223,9 +251,10 @@ func (w *work) setPerson(ctx context.Context, it *item, field string) error {
 		}
 		person["companies"] = []map[string]any{{"Company_ID": step.Text(links[0]["Company_ID"]), field: w.plan.SetDeleted}}
 	}
+	it.sent = true
 	res, err := w.Target.PutPerson(ctx, person)
 	it.dealt(res, it.gsid)
-	return err
+	return it.unsent(err)
 }
 
 // buried is what is remembered of a record that is gone: its row, as long as it
@@ -254,13 +283,12 @@ func (it *item) comesBack() {
 	it.entry.Row = &row
 }
 
-// forget is the writes that leave nothing of a record.
+// forget is the writes that leave nothing of a record but its print.
 func (w *work) forget(it *item) []table.Op {
-	ops := append([]table.Op{delta.ForgetOp(w.plan.Job.ID, it.id)}, it.claims...)
-	if w.marks() {
-		ops = append(ops, mark.ForgetOps(w.plan.Query.Object, w.plan.Job.ID, it.id)...)
+	if !w.marks() {
+		return it.claims
 	}
-	return ops
+	return append(it.claims, mark.ForgetOps(w.plan.Query.Object, w.plan.Job.ID, it.id)...)
 }
 
 // merges looks up what is known of the records that were merged into those of the
@@ -275,7 +303,7 @@ func (w *work) merges(ctx context.Context, stretch []*item) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	prints, err := w.Delta.Prints(ctx, w.plan.Job.ID, ids)
+	prints, err := w.book.Prints(ctx, ids)
 	if err != nil {
 		return err
 	}
@@ -320,9 +348,10 @@ func dealtWith(loser delta.Print) bool {
 	return loser.Gone == record.Merged && (loser.Outcome == run.Rejected || loser.Set != "")
 }
 
-// settleMerge is the writes that belong to a merge. Losers whose row the survivor
-// has now are done; the row of another one is dealt with when that record is read.
-func (w *work) settleMerge(it *item) []table.Op {
+// settleMerge notes what belongs to a merge, and returns the marks of records to read.
+// Losers whose row the survivor has now are done; the row of another one is dealt with
+// when that record is read.
+func (w *work) settleMerge(it *item, prints map[string]*delta.Print) []table.Op {
 	var ops []table.Op
 	object, job := w.plan.Query.Object, w.plan.Job.ID
 	toRead := func(id string) {
@@ -340,7 +369,9 @@ func (w *work) settleMerge(it *item) []table.Op {
 		switch {
 		case loser.GSID == it.gsid:
 			loser.Gone, loser.Hash, loser.GSID, loser.Filled, loser.Keys = record.Merged, "", "", nil, nil
-			ops = append(ops, delta.PutOp(job, id, loser))
+			if _, known := prints[id]; !known {
+				prints[id] = &loser
+			}
 		case !dealtWith(loser):
 			toRead(id)
 		}

@@ -14,8 +14,8 @@ import (
 )
 
 // Two lanes of a job may come to one record at once. Whoever sends its row says so
-// first, by compare-and-swap: of a known row in its print, of a new one in its
-// claims. The other lane leaves it then and marks the record, which is read again.
+// first, by compare-and-swap of its print. The other lane leaves it then and marks
+// the record, which is read again.
 // Between two readings the newer one counts, in whatever order they arrive.
 
 // errSwapped says that another lane was faster; what it wrote is read first.
@@ -41,9 +41,6 @@ func (it *item) stale() bool {
 	return e.Read < was.Read
 }
 
-// first reports whether no row of the record was delivered yet.
-func (it *item) first() bool { return it.was.GSID == "" && it.was.Hash == "" }
-
 // share looks whether the other lane is at work. A run that begins there later reads
 // the records later, too.
 func (w *work) share(ctx context.Context) (err error) {
@@ -68,45 +65,21 @@ func (w *work) remember(it *item) {
 // yield leaves out the rows of records that the other lane is at.
 func (w *work) yield(ctx context.Context, rows []*item) ([]*item, error) {
 	var ours []*item
+	busy := map[run.ID]bool{}
 	for _, it := range rows {
-		busy, err := w.elsewhere(ctx, it.was.Sending)
-		if err != nil {
-			return nil, err
+		if _, known := busy[it.was.Sending]; !known {
+			var err error
+			if busy[it.was.Sending], err = w.elsewhere(ctx, it.was.Sending); err != nil {
+				return nil, err
+			}
 		}
-		if busy {
+		if busy[it.was.Sending] {
 			it.lose()
 		} else {
 			ours = append(ours, it)
 		}
 	}
 	return ours, nil
-}
-
-// claimedElsewhere reports whether the other lane sends the record's first row,
-// and leaves the record to it then.
-func (w *work) claimedElsewhere(ctx context.Context, it *item, held map[string]delta.Claim) (bool, error) {
-	if !it.first() {
-		return false, nil
-	}
-	for _, key := range it.keys {
-		c := held[key]
-		if c.Source != it.id || c.Run == it.was.Run { // that run has settled the record
-			continue
-		}
-		busy, err := w.elsewhere(ctx, c.Run)
-		if busy {
-			it.lose()
-		}
-		if busy || err != nil || c.Run == w.run.ID {
-			return busy, err
-		}
-		now, err := w.Delta.Prints(ctx, w.plan.Job.ID, []string{it.id}) // that run may have ended since it was read
-		if err == nil && now[it.id].Stored != it.was.Stored {
-			err = errSwapped
-		}
-		return false, err
-	}
-	return false, nil
 }
 
 // lose leaves the record to the other lane.
@@ -144,18 +117,20 @@ func (w *work) pauses(err error) bool {
 	return w.marks() && fault.Is(err, fault.Throttled) && fault.ResumeAt(err).Sub(w.Now()) > 2*time.Minute
 }
 
-// unlock is the writes that say that a record's row is not sent any more. What the
-// target holds stays in doubt.
-func (w *work) unlock(it *item) []table.Op {
-	var ops []table.Op
-	for hash, c := range it.locks {
-		c.Run = ""
-		ops = append(ops, delta.ClaimOp(w.plan.Job.ID, hash, c))
+// unlock returns what is stored of a record whose row is not sent for now, nil for
+// nothing, and whether that is to be stored: of one that was not sent at all what was
+// known before; of another one, before a long pause, that its row is in doubt.
+func (w *work) unlock(it *item) (*delta.Print, bool) {
+	p := it.was
+	switch {
+	case it.doubted && !it.sent:
+		if p.Stored == 1 {
+			return nil, true
+		}
+	case w.long && (it.doubted || p.Sending == w.run.ID):
+		p.Hash, p.Sending, p.Tried = "", "", p.GSID == ""
+	default:
+		return nil, false
 	}
-	if it.doubted || it.was.Sending == w.run.ID {
-		p := it.was
-		p.Hash, p.Sending = "", ""
-		ops = append(ops, delta.PutOp(w.plan.Job.ID, it.id, p))
-	}
-	return ops
+	return &p, true
 }

@@ -64,9 +64,10 @@ func (w *work) putPerson(ctx context.Context, it *item) error {
 	if company["Company_ID"] != nil {
 		person["companies"] = []map[string]any{company}
 	}
+	it.sent = true
 	res, err := w.Target.PutPerson(ctx, person)
 	if err != nil {
-		return err
+		return it.unsent(err)
 	}
 	outcome := run.Inserted
 	if it.gsid != "" || it.was.Hash != "" {

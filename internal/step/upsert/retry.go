@@ -33,22 +33,25 @@ func (w *work) claims(ctx context.Context) error {
 // an object that is read whole each time they come back anyway.
 func (w *work) marks() bool { return w.plan.Mode != "" }
 
-// retry is the writes that say when the record is tried again: a rejected one
-// after more and more runs, or when an edit or the value that it waits for comes;
-// one that has healed not any more.
+// heal is the writes that let a record not be tried again that is rejected no more.
+func (w *work) heal(it *item) []table.Op {
+	_, tried := w.claimed[it.id]
+	healed := it.outcome != run.Rejected && (tried || it.changed && it.was.Outcome == run.Rejected)
+	private := it.entry.Gone != nil && it.entry.Gone.How == record.Private
+	if !healed || private || !w.marks() || it.counted || it.aside {
+		return nil
+	}
+	return mark.HealOps(w.plan.Query.Object, w.plan.Job.ID, it.id)
+}
+
+// retry is the writes that say when a rejected record is tried again: after more and
+// more runs, or when an edit or the value that it waits for comes.
 func (w *work) retry(it *item) []table.Op {
-	if !w.marks() || it.counted {
-		return nil
-	}
-	object, job := w.plan.Query.Object, w.plan.Job.ID
 	was, tried := w.claimed[it.id]
-	switch {
-	case it.outcome != run.Rejected && (tried || it.changed && it.was.Outcome == run.Rejected):
-		return mark.HealOps(object, job, it.id)
-	case it.outcome != run.Rejected || !tried && !it.news():
+	if !w.marks() || it.counted || it.outcome != run.Rejected || !tried && !it.news() {
 		return nil
 	}
-	m := mark.Mark{Job: job, ID: it.id, Kind: mark.Rejected, At: w.Now().UTC(), Code: it.reject.Code, Waits: it.entry.Waits}
+	m := mark.Mark{Job: w.plan.Job.ID, ID: it.id, Kind: mark.Rejected, At: w.Now().UTC(), Code: it.reject.Code, Waits: it.entry.Waits}
 	if tried && !it.news() {
 		m.Tries = was.Tries + 1
 		if was.Waits == nil || was.Woken {
@@ -58,7 +61,7 @@ func (w *work) retry(it *item) []table.Op {
 	if !edited(*it.reject) {
 		m.Due = mark.Next(w.plan.Turn, m.Tries)
 	}
-	return mark.RejectOps(object, m)
+	return mark.RejectOps(w.plan.Query.Object, m)
 }
 
 // edited reports whether only people can heal the reject, by an edit.

@@ -5,7 +5,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync/atomic"
 
+	"golang.org/x/sync/errgroup"
+
+	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/record"
 	"hubspotconnector/internal/run"
 )
@@ -96,38 +100,63 @@ const maxRows = 50
 
 // update sends known rows and returns those that the target no longer has.
 func (w *work) update(ctx context.Context, items []*item, send call) (vanished []*item, err error) {
-	for chunk := range slices.Chunk(items, maxRows) {
-		rows, filled := w.fields(chunk)
+	err = w.send(ctx, items, run.Updated, func(ctx context.Context, rows []map[string]any, chunk []*item) ([]record.Result, error) {
 		for i, it := range chunk {
 			rows[i]["Gsid"] = it.gsid
 		}
-		results, err := send(ctx, rows)
-		for i, res := range results {
-			if res.Refusal != nil && res.Refusal.Code == gone {
-				vanished = append(vanished, chunk[i])
-				continue
-			}
-			w.note(chunk[i], res, run.Updated, filled[i])
-		}
-		if err != nil {
-			return vanished, err
+		return send(ctx, rows)
+	})
+	for _, it := range items {
+		if it.vanished {
+			it.vanished, vanished = false, append(vanished, it)
 		}
 	}
-	return vanished, nil
+	return vanished, err
 }
 
 func (w *work) insert(ctx context.Context, items []*item, send call) error {
+	return w.send(ctx, items, run.Inserted, func(ctx context.Context, rows []map[string]any, _ []*item) ([]record.Result, error) {
+		return send(ctx, rows)
+	})
+}
+
+// send sends rows, several calls at once. After a failure no other call begins.
+func (w *work) send(ctx context.Context, items []*item, outcome run.Outcome, call func(context.Context, []map[string]any, []*item) ([]record.Result, error)) error {
+	var group errgroup.Group
+	group.SetLimit(inFlight)
+	var failed atomic.Bool
 	for chunk := range slices.Chunk(items, maxRows) {
-		rows, filled := w.fields(chunk)
-		results, err := send(ctx, rows)
-		for i, res := range results {
-			w.note(chunk[i], res, run.Inserted, filled[i])
-		}
-		if err != nil {
+		group.Go(func() error {
+			if failed.Load() {
+				return nil
+			}
+			rows, filled := w.fields(chunk)
+			for _, it := range chunk {
+				it.sent = true
+			}
+			results, err := call(ctx, rows, chunk)
+			for i, res := range results {
+				w.note(chunk[i], res, outcome, filled[i])
+			}
+			if err != nil {
+				failed.Store(true)
+				for _, it := range chunk {
+					_ = it.unsent(err)
+				}
+			}
 			return err
-		}
+		})
 	}
-	return nil
+	return group.Wait()
+}
+
+// unsent notes that a call was refused for its quota, which stored nothing of an item
+// without an outcome. It returns the error.
+func (it *item) unsent(err error) error {
+	if fault.Is(err, fault.Throttled) && it.outcome == "" {
+		it.sent = false
+	}
+	return err
 }
 
 func (w *work) fields(items []*item) (rows []map[string]any, filled [][]string) {
@@ -142,6 +171,8 @@ func (w *work) fields(items []*item) (rows []map[string]any, filled [][]string) 
 func (w *work) note(it *item, res record.Result, outcome run.Outcome, filled []string) {
 	switch {
 	case !res.Done:
+	case res.Refusal != nil && res.Refusal.Code == gone && outcome == run.Updated:
+		it.vanished = true
 	case res.Refusal != nil:
 		it.deny(refused(*res.Refusal))
 	default:

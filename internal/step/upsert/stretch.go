@@ -2,7 +2,6 @@ package upsert
 
 import (
 	"context"
-	"maps"
 	"slices"
 
 	"hubspotconnector/internal/avatar"
@@ -18,7 +17,7 @@ import (
 const scan = 500
 
 // ahead is of how many entries is read at once what is known of them.
-const ahead = 100
+const ahead = 500
 
 // known is what is known of a record before it is settled.
 type known struct {
@@ -40,7 +39,7 @@ func (w *work) look(ctx context.Context, i int) (known, error) {
 		}
 	}
 	ids := sorted(wanted)
-	prints, err := w.Delta.Prints(ctx, w.plan.Job.ID, ids)
+	prints, err := w.book.Prints(ctx, ids)
 	if err != nil {
 		return known{}, err
 	}
@@ -63,7 +62,7 @@ func (w *work) settled(stretch []*item) {
 	}
 }
 
-func (w *work) forgetKnown() { w.known = map[string]known{} }
+func (w *work) forgetKnown() { w.known, w.book = map[string]known{}, w.Delta.Book(w.plan.Job.ID) }
 
 // item is one entry on its way through a stretch.
 type item struct {
@@ -74,8 +73,7 @@ type item struct {
 	gsid  string // of the row in the target, once known
 	// keys :: hashes of the identifiers it claims
 	keys []string
-	// tried says that an insert may have happened before: its claim was held
-	// already, and no row is known.
+	// tried says that an insert may have happened before.
 	tried  bool
 	avatar string // the user that the owner is linked to, users only
 
@@ -86,8 +84,9 @@ type item struct {
 	// aside marks a record that the other lane decides about, and lost one of those
 	// that it is at just now.
 	aside, lost bool
-	locks       map[string]delta.Claim // :: hash → the claim that says that we send
-	doubted     bool                   // the print says so
+	doubted     bool // the print says that we send it
+	sent        bool // the target may hold it
+	vanished    bool // the target has its row no more
 	// losers :: records that were merged into this one → what is known of them
 	losers map[string]delta.Print
 	// survivor is the record that this one, which is gone, was merged into, if it is
@@ -142,7 +141,11 @@ func (w *work) stretch(ctx context.Context, from int) ([]*item, error) {
 	entries := w.entries[from:min(from+scan, len(w.entries))]
 	var stretch []*item
 	seen := map[string]bool{}
-	for i, writes := 0, 0; i < len(entries) && writes < w.batch && !seen[entries[i].ID()]; i++ {
+	batch := w.batch
+	if len(entries) > 0 && entries[0].Gone != nil {
+		batch = 50 // each may take a call of its own
+	}
+	for i, writes := 0, 0; i < len(entries) && writes < batch && !seen[entries[i].ID()]; i++ {
 		if (entries[i].Gone != nil) != (entries[0].Gone != nil) {
 			break // rows first settle whose they are
 		}
@@ -150,7 +153,7 @@ func (w *work) stretch(ctx context.Context, from int) ([]*item, error) {
 		if err != nil {
 			return nil, err
 		}
-		it := &item{entry: entries[i], id: entries[i].ID(), was: k.print, avatar: k.avatar}
+		it := &item{entry: entries[i], id: entries[i].ID(), was: k.print, tried: k.print.Tried, avatar: k.avatar}
 		seen[it.id] = true
 		w.classify(it)
 		w.remember(it)
@@ -207,42 +210,39 @@ func (w *work) classify(it *item) {
 	}
 }
 
-// doubt notes, before rows that were delivered are changed, that the target may
-// hold something else from now on: without a fingerprint a row is sent again,
-// also if the source goes back to what was delivered before the answer was lost.
+// doubt notes, before rows are sent, that the target may hold something else from
+// now on: without a fingerprint a row is sent again, also if the source goes back to
+// what was delivered before the answer was lost, and a row that may have been inserted
+// is looked for.
 func (w *work) doubt(ctx context.Context, rows []*item) error {
-	ops := []table.Op{w.run.Lease().Check()}
+	if err := w.Runs.Leases.Holds(ctx, w.run.Lease()); err != nil {
+		return err
+	}
+	prints := map[string]*delta.Print{}
 	var doubted []*item
 	for _, it := range rows {
-		again := it.was.GSID != "" && w.marks() // it has a row, and two lanes that may write it
-		if it.was.Hash == "" && (!again || it.was.Sending == w.run.ID) {
+		p := it.was
+		if p.Hash == "" && p.Sending == w.run.ID && (p.GSID != "" || p.Tried) {
 			continue
 		}
-		p := it.was
 		if it.entry.Row != nil {
 			_, filled := p.Write(it.row())
 			p.Filled = union(p.Filled, filled)
 		}
-		p.Hash, p.Sending = "", w.run.ID
-		ops, doubted = append(ops, delta.PutOp(w.plan.Job.ID, it.id, p)), append(doubted, it)
+		p.Hash, p.Sending, p.Tried = "", w.run.ID, p.GSID == ""
+		prints[it.id], doubted = &p, append(doubted, it)
 	}
-	if len(doubted) == 0 {
-		return nil
+	err := w.book.Put(ctx, prints)
+	if fault.Is(err, fault.Conflict) {
+		return errSwapped
 	}
-	err := w.Delta.Table.Write(ctx, ops)
 	if err == nil {
 		for _, it := range doubted {
 			it.was.Stored++
 			it.doubted = true
 		}
 	}
-	if !fault.Is(err, fault.Conflict) {
-		return err
-	}
-	if err := w.Runs.Leases.Renew(ctx, w.run.Lease()); err != nil {
-		return err // another run has taken over
-	}
-	return errSwapped
+	return err
 }
 
 // union is a and what b has beside it, sorted.
@@ -256,7 +256,7 @@ func union(a, b []string) []string {
 func (w *work) print(it *item) delta.Print {
 	p := it.was
 	p.Run, p.Outcome, p.Code, p.Reason, p.Fix = w.run.ID, it.outcome, "", "", ""
-	p.Seen, p.Read, p.Sending = it.entry.Version, it.entry.Read, ""
+	p.Seen, p.Read, p.Sending, p.Tried = it.entry.Version, it.entry.Read, "", p.Tried && !it.sent
 	if it.entry.Gone != nil {
 		p = it.buried(p)
 	} else {
@@ -268,136 +268,8 @@ func (w *work) print(it *item) delta.Print {
 	case run.Inserted, run.Updated:
 		if it.entry.Gone == nil {
 			p.Hash, p.Version, p.GSID, p.Filled, p.Keys, p.Set = it.hash, it.row().Version, it.gsid, it.filled, it.keys, ""
+			p.Tried = false
 		}
 	}
 	return p
-}
-
-// settle stores the outcomes of a stretch up to its first item without one and
-// moves the position there. Rows that were delivered behind that item keep their
-// prints, so that they are not sent again and count as what they were when the
-// position gets there. Deferred rows are settled without being counted: the
-// second pass counts them.
-func (w *work) settle(ctx context.Context, at run.Part, stretch []*item) (run.Part, bool, error) {
-	from := at
-	to := at
-	to.Rejects = maps.Clone(at.Rejects)
-	var rejects []record.Reject
-	var ops []table.Op
-	gap := false
-	for i, it := range stretch {
-		gap = gap || it.outcome == "" && !it.waits
-		open := gap && it.outcome != run.Inserted && it.outcome != run.Updated
-		if open && (!w.long || it.outcome != "") {
-			continue
-		}
-		var kept []table.Op
-		if open {
-			kept = unlike(ops, w.unlock(it))
-		} else {
-			kept = unlike(ops, w.keep(it))
-		}
-		if len(ops)+len(kept) > run.SettleOps { // rejects take more than a write holds
-			next, ok, err := w.Runs.Settle(ctx, w.run, from, to, rejects, ops)
-			if err != nil || !ok {
-				return next, ok, err
-			}
-			if err := w.release(ctx, stretch[:i]); err != nil {
-				return next, true, err
-			}
-			from, to, rejects, ops = next, next, nil, nil
-			to.Rejects = maps.Clone(next.Rejects)
-		}
-		ops = append(ops, kept...)
-		if gap {
-			continue
-		}
-		to.At++
-		if reject := count(&to, it); reject != nil {
-			rejects = append(rejects, *reject)
-		}
-	}
-	to.Done = to.At == len(w.entries)
-	if to.At == from.At && !to.Done && len(ops) == 0 {
-		return from, true, nil
-	}
-	next, ok, err := w.Runs.Settle(ctx, w.run, from, to, rejects, ops)
-	if err == nil && ok {
-		err = w.release(ctx, stretch)
-	}
-	return next, ok, err
-}
-
-// unlike is the ops of more whose items none of ops is about: a write may name an
-// item once, and two records may have been merged into one that is to be read.
-func unlike(ops, more []table.Op) []table.Op {
-	return slices.DeleteFunc(more, func(m table.Op) bool {
-		return slices.ContainsFunc(ops, func(op table.Op) bool { return op.Item.Key == m.Item.Key })
-	})
-}
-
-// keep is the writes that remember an item.
-func (w *work) keep(it *item) []table.Op {
-	if it.aside {
-		return w.readAgain(it)
-	}
-	ops := append(w.retry(it), w.settleMerge(it)...)
-	if it.entry.Gone != nil && it.entry.Gone.How == record.Private && it.outcome != run.Rejected {
-		return w.forget(it)
-	}
-	if it.changed {
-		ops = append(ops, delta.PutOp(w.plan.Job.ID, it.id, w.print(it)))
-	}
-	if it.link {
-		ops = append(ops, w.Avatars.PutOp(w.run.Connection, avatar.Avatar{Owner: it.id, UserGSID: it.gsid, By: "job"}))
-	}
-	return ops
-}
-
-// count adds an item to what its part has settled, and returns its reject as far
-// as it is to be stored: those of transform are in the staged rows.
-func count(to *run.Part, it *item) *record.Reject {
-	if it.entry.Row != nil && len(it.entry.Row.Defer) > 0 && it.outcome != run.Rejected {
-		to.Deferred = true
-		return nil
-	}
-	if it.counted {
-		return nil
-	}
-	to.Counts.Add(it.outcome, 1)
-	if it.reject == nil {
-		return nil
-	}
-	if to.Rejects == nil {
-		to.Rejects = map[record.Code]int{}
-	}
-	to.Rejects[it.reject.Code]++
-	if it.entry.Reject != nil {
-		return nil
-	}
-	stored := *it.reject
-	stored.Source = nil // the error file takes it from the staged row
-	return &stored
-}
-
-// release gives up identifiers that a delivered record no longer has. It may be
-// lost with the process: the claim check sees that its holder has moved on.
-func (w *work) release(ctx context.Context, stretch []*item) error {
-	for _, it := range stretch {
-		sent := it.outcome == run.Inserted || it.outcome == run.Updated
-		if it.entry.Gone != nil {
-			sent = it.gsid == "" || it.entry.Gone.How == record.Private
-		}
-		if !it.changed || !sent {
-			continue
-		}
-		for _, old := range it.was.Keys {
-			if !slices.Contains(it.keys, old) {
-				if err := w.Delta.Release(ctx, w.plan.Job.ID, it.id, old); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
 }

@@ -23,10 +23,12 @@ type target struct {
 	t    *testing.T
 	slow time.Duration // time that each call takes
 
-	mu    sync.Mutex
-	rows  map[string]map[string]map[string]any // :: object → GSID → row
-	made  int
-	calls []string // "insert company 50"
+	mu   sync.Mutex
+	rows map[string]map[string]map[string]any // :: object → GSID → row
+	made int
+	// values :: value of a unique field → GSIDs of the rows that had it
+	values map[string][]string
+	calls  []string // "insert company 50"
 	// fail, if set, decides what becomes of a call, counted from 0: whether it
 	// happens and which error the caller sees. It may call the target.
 	fail func(call int, what string) (arrives bool, err error)
@@ -42,7 +44,7 @@ type target struct {
 var unique = map[string]string{"company": "HS_ID", "person": "Email", "gsuser": "SFDCUserName"}
 
 func newTarget(t *testing.T) *target {
-	return &target{t: t, rows: map[string]map[string]map[string]any{"company": {}, "person": {}, "gsuser": {}}}
+	return &target{t: t, values: map[string][]string{}, rows: map[string]map[string]map[string]any{"company": {}, "person": {}, "gsuser": {}}}
 }
 
 // call notes a call and says what becomes of it.
@@ -74,6 +76,8 @@ func (f *target) add(object, gsid string, row map[string]any) {
 	defer f.mu.Unlock()
 	row = maps.Clone(row)
 	row["Gsid"] = gsid
+	value := strings.ToLower(fmt.Sprint(row[unique[object]]))
+	f.values[value] = append(f.values[value], gsid)
 	f.rows[object][gsid] = row
 }
 
@@ -190,13 +194,15 @@ func (f *target) insert(object string, row map[string]any) record.Result {
 		f.t.Errorf("a new row of %s has the GSID %v", object, row["Gsid"])
 	}
 	field := unique[object]
-	for _, other := range f.rows[object] {
-		if row[field] == nil || strings.EqualFold(fmt.Sprint(other[field]), fmt.Sprint(row[field])) {
+	value := strings.ToLower(fmt.Sprint(row[field]))
+	for _, gsid := range f.values[value] {
+		if other, there := f.rows[object][gsid]; there && strings.EqualFold(fmt.Sprint(other[field]), value) {
 			f.t.Errorf("a second row of %s for %s %v", object, field, row[field])
 		}
 	}
 	f.made++
 	gsid := fmt.Sprintf("1P%08d", f.made)
+	f.values[value] = append(f.values[value], gsid)
 	stored := maps.Clone(row)
 	stored["Gsid"] = gsid
 	f.rows[object][gsid] = stored

@@ -1,11 +1,10 @@
 // Package upsert delivers one part of a run to the target.
 //
 // It works in stretches: entries up to a batch of writes. A stretch claims its
-// identifiers, writes, and settles as one table write that moves the position,
-// stores what was delivered, and is guarded by the job's lease. It is safe to
-// run twice, one after the other or at once. An insert whose answer was lost is
-// found by its identifiers: a claim without a known row means that an insert may
-// have happened (Guarantee 3).
+// identifiers, notes that it sends, writes, and settles: what was delivered, then the
+// position, guarded by the job's lease. It is safe to run twice, one after the other
+// or at once. An insert whose answer was lost is found by its identifiers: a print
+// says that it may have happened (Guarantee 3).
 package upsert
 
 import (
@@ -134,6 +133,7 @@ type work struct {
 	archived map[string]bool
 	batch    int // writes of a stretch
 	indexes  map[string]*finder
+	book     *delta.Book
 	known    map[string]known // :: source id → what was read of it ahead
 	// claimed :: source id → the mark of a rejected record that the run tries again
 	claimed map[string]mark.Mark
@@ -150,10 +150,10 @@ func (u *Upserter) open(ctx context.Context, r run.Run, in Input) (*work, error)
 	}
 	w := &work{
 		Upserter: u, run: r, pass: in.Pass, plan: plan, object: plan.Job.Mapping.Target,
-		batch: 50, indexes: map[string]*finder{}, known: map[string]known{}, archived: map[string]bool{},
+		batch: 400, book: u.Delta.Book(plan.Job.ID), indexes: map[string]*finder{}, known: map[string]known{}, archived: map[string]bool{},
 	}
-	if w.object == users {
-		w.batch = run.SettleOps / 2 // a print and an avatar each
+	if w.object == people {
+		w.batch = 200
 	}
 	if err := w.claims(ctx); err != nil {
 		return nil, err
@@ -212,12 +212,16 @@ func (w *work) settleAll(ctx context.Context, at run.Part) (run.Part, error) {
 			w.forgetKnown()
 		}
 		at = next
-		if ok && writeErr != nil {
+		if ok && writeErr != nil && !(fault.Is(writeErr, fault.Transient) && slices.ContainsFunc(s, answered)) {
 			return at, writeErr
 		}
 	}
 	return at, nil
 }
+
+// answered reports whether the target has answered for an item. As long as it does
+// for some, the others are sent again at once.
+func answered(it *item) bool { return it.sent && it.outcome != "" }
 
 // write sends the rows of a stretch that need it. After an error the items that
 // have an outcome are settled all the same.

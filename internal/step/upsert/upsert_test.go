@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,8 +29,10 @@ func TestPart(t *testing.T) {
 		{name: "empty part", want: step.Done},
 		{name: "one row", rows: 1, calls: 2, at: 1, want: step.Done},
 		{name: "one batch exactly", rows: 50, calls: 2, at: 50, want: step.Done},
-		{name: "one row over", rows: 51, calls: 4, at: 51, want: step.Done},
-		{name: "short of time", rows: 500, slow: 30 * time.Second, calls: 4, at: 100, want: step.More},
+		{name: "one row over", rows: 51, calls: 3, at: 51, want: step.Done},
+		{name: "one stretch exactly", rows: 400, calls: 9, at: 400, want: step.Done},
+		{name: "one stretch over", rows: 401, calls: 11, at: 401, want: step.Done},
+		{name: "short of time", rows: 1300, slow: 30 * time.Second, calls: 18, at: 800, want: step.More},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -83,29 +86,28 @@ func TestPartRunsAgainAfterAnyFailure(t *testing.T) {
 	tests := []struct {
 		what    string
 		arrives bool
-		calls   int // in all: 3 stretches of a find and an insert, and what is repeated
-		updated int // rows that were inserted before, as far as the part knows
+		calls   [3]int // in all: 3 stretches of a find and 8 inserts, and what is repeated
+		updated int    // rows that were inserted before, as far as the part knows
 	}{
-		{"find", false, 7, 0},
-		{"insert", false, 8, 0},
-		{"insert", true, 8, 50},
-		{"claim", false, 6, 0},
-		{"claim", true, 6, 0},
-		{"settle", false, 8, 50},
-		{"settle", true, 6, 0},
+		{"find", false, [3]int{28, 28, 28}, 0},
+		{"insert", false, [3]int{29, 29, 29}, 0},
+		{"insert", true, [3]int{29, 29, 29}, 50},
+		{"claim", false, [3]int{27, 27, 27}, 0},
+		{"claim", true, [3]int{27, 27, 27}, 0},
+		{"print", false, [3]int{27, 27, 27}, 0},
+		{"print", true, [3]int{27, 27, 27}, 0},
+		{"settle", false, [3]int{28, 28, 27}, 0},
+		{"settle", true, [3]int{27, 27, 27}, 0},
 	}
 	for _, tt := range tests {
 		for call := range 3 {
 			t.Run(fmt.Sprintf("%s %d, arrives %v", tt.what, call, tt.arrives), func(t *testing.T) {
 				w := newWorld(t, companies())
-				w.begin(some(150, "a")...)
-				at := 0
+				w.begin(some(1200, "a")...)
+				var at atomic.Int64
 				w.target.fail = func(_ int, what string) (bool, error) {
-					if strings.HasPrefix(what, tt.what) {
-						at++
-						if at == call+1 {
-							return tt.arrives, lost()
-						}
+					if strings.HasPrefix(what, tt.what) && at.Add(1) == int64(call+1) {
+						return tt.arrives, lost()
 					}
 					return true, nil
 				}
@@ -116,17 +118,19 @@ func TestPartRunsAgainAfterAnyFailure(t *testing.T) {
 					return true, nil
 				}
 				_, err := w.Part(t.Context(), w.input)
-				wantKind(t, err, fault.Transient)
-				w.part()
-				if calls := w.target.took(); len(calls) != tt.calls {
-					t.Errorf("%d calls, want %d: %q", len(calls), tt.calls, calls)
+				if tt.what != "insert" || err != nil { // the other inserts of a stretch are answered
+					wantKind(t, err, fault.Transient)
 				}
-				w.want(run.Counts{Inserted: 150 - tt.updated, Updated: tt.updated})
-				if n := len(w.target.rows["company"]); n != 150 {
-					t.Errorf("%d rows, want 150", n)
+				w.part()
+				if calls := w.target.took(); len(calls) != tt.calls[call] {
+					t.Errorf("%d calls, want %d: %q", len(calls), tt.calls[call], calls)
+				}
+				w.want(run.Counts{Inserted: 1200 - tt.updated, Updated: tt.updated})
+				if n := len(w.target.rows["company"]); n != 1200 {
+					t.Errorf("%d rows, want 1,200", n)
 				}
 				w.table.fail = nil
-				w.begin(some(150, "a")...)
+				w.begin(some(1200, "a")...)
 				w.part()
 				w.wantCalls()
 			})
@@ -153,7 +157,7 @@ func TestPartGoesOnBehindAFasterCopy(t *testing.T) {
 func TestPartStopsWhenTheRunLostItsLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, companies())
-		w.begin(some(150, "a")...)
+		w.begin(some(50, "a")...)
 		w.target.fail = func(_ int, what string) (bool, error) {
 			if what == "insert company 50" {
 				time.Sleep(time.Hour)
@@ -181,8 +185,10 @@ func TestPartWaitsForQuotaBehindWhatIsSettled(t *testing.T) {
 		w := newWorld(t, companies())
 		w.begin(some(120, "a")...)
 		until := time.Now().Add(time.Minute)
-		w.target.fail = func(call int, _ string) (bool, error) {
-			if call == 3 {
+		spent := true
+		w.target.fail = func(_ int, what string) (bool, error) {
+			if what == "insert company 20" && spent {
+				time.Sleep(time.Second) // the others are answered meanwhile
 				return false, fmt.Errorf("insert: %w", fault.Until(until, "Spent."))
 			}
 			return true, nil
@@ -191,8 +197,14 @@ func TestPartWaitsForQuotaBehindWhatIsSettled(t *testing.T) {
 		if err != nil || out.Status != step.Wait || out.ResumeAt == nil || !out.ResumeAt.Equal(until) {
 			t.Fatalf("%+v, %v, want WAIT until %s", out, err, until)
 		}
-		w.want(run.Counts{Inserted: 50})
+		w.want(run.Counts{Inserted: 100})
+		if p := w.print("119"); p.Stored != 0 {
+			t.Errorf("print %+v of a row that was not sent, want none", p)
+		}
+		spent = false
+		w.target.took()
 		w.part()
+		w.wantCalls("find company 20", "insert company 20")
 		w.want(run.Counts{Inserted: 120})
 	})
 }
@@ -220,7 +232,7 @@ func TestPartNeedsAnAnswerForEachRow(t *testing.T) {
 			}
 			_, err := w.Part(ctx, w.input)
 			wantKind(t, err, fault.Transient)
-			if calls := w.target.took(); len(calls) > 2 {
+			if calls := w.target.took(); len(calls) > 4 {
 				t.Errorf("%d calls, want it to stop: %q", len(calls), calls)
 			}
 			w.target.answers = nil
@@ -305,7 +317,12 @@ func TestPassesAreOneAfterTheOther(t *testing.T) {
 	w.part()
 	w.target.took()
 	w.stage(1, 2, some(60, "b")...)
-	w.target.fail = func(call int, _ string) (bool, error) { return call < 3, map[bool]error{false: lost()}[call < 3] }
+	w.target.fail = func(_ int, what string) (bool, error) {
+		if what == "find company 57" {
+			return false, lost()
+		}
+		return true, nil
+	}
 	second := upsert.Input{Run: w.run.ID, Part: 1, Pass: 2}
 	_, err := w.Part(t.Context(), second)
 	wantKind(t, err, fault.Transient)
@@ -316,7 +333,7 @@ func TestPassesAreOneAfterTheOther(t *testing.T) {
 	if out, err := w.Part(t.Context(), second); err != nil || out.Status != step.Done {
 		t.Errorf("%+v, %v", out, err)
 	}
-	w.wantCalls("find company 10", "insert company 10")
+	w.wantCallsAtOnce("find company 57", "insert company 50", "insert company 7")
 }
 
 func TestDeferredRowsAreCountedByTheSecondPass(t *testing.T) {

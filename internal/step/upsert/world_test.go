@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,9 +32,41 @@ import (
 type lossy struct {
 	table.Table
 	claims, settles int // writes so far
-	prints          int // items
-	// fail, if set, decides what becomes of a write of claims or of a settlement.
+	prints          int // pages of prints
+	// fail, if set, decides what becomes of a write of claims, of a page of prints, or of
+	// a settlement.
 	fail func(what string, call int) (stored bool, err error)
+	mu   sync.Mutex
+}
+
+func (l *lossy) Put(ctx context.Context, item table.Item, cond table.Condition) (stored table.Item, err error) {
+	put := func() (err error) {
+		stored, err = l.Table.Put(ctx, item, cond)
+		return err
+	}
+	if !strings.HasPrefix(item.Partition, "PRINT#") {
+		err = put()
+		return stored, err
+	}
+	l.mu.Lock()
+	call := l.prints
+	l.prints++
+	l.mu.Unlock()
+	return stored, l.lose("print", call, put)
+}
+
+// lose writes, if fail does not say otherwise.
+func (l *lossy) lose(what string, call int, write func() error) error {
+	if l.fail == nil {
+		return write()
+	}
+	stored, err := l.fail(what, call)
+	if stored {
+		if err := write(); err != nil {
+			return err
+		}
+	}
+	return err
 }
 
 func (l *lossy) Write(ctx context.Context, ops []table.Op) error {
@@ -56,16 +90,7 @@ func (l *lossy) Write(ctx context.Context, ops []table.Op) error {
 	default:
 		return l.Table.Write(ctx, ops)
 	}
-	if l.fail == nil {
-		return l.Table.Write(ctx, ops)
-	}
-	stored, err := l.fail(what, call)
-	if stored {
-		if err := l.Table.Write(ctx, ops); err != nil {
-			return err
-		}
-	}
-	return err
+	return l.lose(what, call, func() error { return l.Table.Write(ctx, ops) })
 }
 
 // world is an Upserter with all it works on.
@@ -194,6 +219,14 @@ func (w *world) want(want run.Counts) {
 func (w *world) wantCalls(want ...string) {
 	w.t.Helper()
 	if diff := cmp.Diff(want, w.target.took()); diff != "" {
+		w.t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+// wantCallsAtOnce checks the calls since the last look, in any order; want is sorted.
+func (w *world) wantCallsAtOnce(want ...string) {
+	w.t.Helper()
+	if diff := cmp.Diff(want, slices.Sorted(slices.Values(w.target.took()))); diff != "" {
 		w.t.Errorf("calls (-want +got):\n%s", diff)
 	}
 }
