@@ -366,7 +366,7 @@ func TestLimitsThatAreSetAreFollowed(t *testing.T) {
 	}
 	w.companies(400)
 	if r := w.run(admin.Start{Job: companyJob}); r.Status != run.Success || r.Calls["Gainsight"] < 8 {
-		t.Errorf("%s with %v", r.Status, r.Calls)
+		t.Errorf("%s with %v: %s", r.Status, r.Calls, r.Reason)
 	}
 }
 

@@ -54,9 +54,9 @@ type Budget struct {
 	// asked once a minute; its errors leave things as they are. The windows may have
 	// other numbers of calls than Windows, and other times.
 	Current func(ctx context.Context) ([]Window, float64, error)
-	// Lease is the number of calls taken from the table at a time; 0 means 1.
-	// Those not used within a second, or a tenth of the shortest window, are given
-	// back.
+	// Lease is the most calls taken from the table at a time; 0 means 1. It is one at
+	// first, and twice as many whenever all were used within a second, or a tenth of the
+	// shortest window. Those that were not are given back.
 	Lease int
 	// Vendor names whose quota it is in messages; "" means Name.
 	Vendor string
@@ -118,7 +118,11 @@ func (b *Budget) acquire(ctx context.Context) (*lease, error) {
 	var (
 		l     *lease
 		fresh = b.known == nil
+		size  = 1
 	)
+	if last := b.lease; last != nil && len(last.used) == last.calls && last.live(b.now()) {
+		size = max(1, min(2*last.calls, b.Lease))
+	}
 	for {
 		err := b.change(ctx, func(s *state, now time.Time) error {
 			at, free := b.free(s, now, isUrgent(ctx), isPatient(ctx))
@@ -126,7 +130,7 @@ func (b *Budget) acquire(ctx context.Context) (*lease, error) {
 				return b.throttled(at, now)
 			}
 			end := b.leaseEnd(now)
-			l = &lease{noted: end, until: end, calls: min(free, max(b.Lease, 1))}
+			l = &lease{noted: end, until: end, calls: min(free, size)}
 			for _, w := range b.Windows {
 				s.take(w, l.noted, l.calls)
 			}

@@ -133,8 +133,9 @@ func (c *Connector) vendors(s Settings, p Ports, tokens *token.Store, leases *le
 
 // budgets are the quotas of both vendors: their own, or those of the settings.
 func budgets(l Limits, p Ports) map[string]map[string]*budget.Budget {
+	// Sixteen calls at a time make one write of sixteen; of searches a second has five.
 	quota := func(vendor, name string, windows ...budget.Window) *budget.Budget {
-		return &budget.Budget{Table: p.Table, Name: name, Vendor: vendor, Windows: windows, Now: p.Now}
+		return &budget.Budget{Table: p.Table, Name: name, Vendor: vendor, Windows: windows, Lease: 16, Now: p.Now}
 	}
 	set := func(w, vendors budget.Window) budget.Window {
 		if w.Calls == 0 {

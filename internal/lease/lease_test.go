@@ -405,3 +405,44 @@ func TestRenewalAtTheLastMomentKeepsTheLease(t *testing.T) {
 		t.Errorf("write of the owner: %v", err)
 	}
 }
+
+func TestKeepRenewsWhenAQuarterOfTheTimeIsOver(t *testing.T) {
+	w := start(t)
+	l, err := w.Acquire(t.Context(), "j1", "r1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := func() time.Time {
+		item, err := w.table.Get(t.Context(), table.Key{Partition: "LEASE#j1", Sort: "held"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return item.Expires
+	}
+	first := end()
+	for _, tt := range []struct {
+		after time.Duration
+		moved bool
+	}{{4 * time.Minute, false}, {2 * time.Minute, true}, {time.Hour, true}} {
+		w.at = w.at.Add(tt.after)
+		if err := w.Keep(t.Context(), l); err != nil {
+			t.Fatal(err)
+		}
+		if now := end(); now.After(first) != tt.moved {
+			t.Errorf("after %s more it ends at %s, was %s", tt.after, now, first)
+		}
+		first = end()
+	}
+	if err := w.Release(t.Context(), l); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Acquire(t.Context(), "j1", "r2"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Keep(t.Context(), l); !fault.Is(err, fault.Fenced) {
+		t.Errorf("of another owner: %v, want Fenced", err)
+	}
+	if err := w.Holds(t.Context(), l); !fault.Is(err, fault.Fenced) {
+		t.Errorf("Holds of another owner: %v, want Fenced", err)
+	}
+}

@@ -126,7 +126,7 @@ func (e *Extractor) slice(ctx context.Context, in Input) (Output, error) {
 // stops early what was read is staged all the same, so that only the page in
 // hand is read again, and the reason is returned beside the new position.
 func (e *Extractor) part(ctx context.Context, r run.Run, pages *pages, at run.Extraction) (run.Extraction, error) {
-	if err := e.Runs.Leases.Renew(ctx, r.Lease()); err != nil {
+	if err := e.Runs.Leases.Keep(ctx, r.Lease()); err != nil {
 		return at, err
 	}
 	if rest, ok, err := e.rest(ctx, r, pages, at); ok || err != nil {

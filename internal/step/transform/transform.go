@@ -63,7 +63,7 @@ func (t *Transformer) part(ctx context.Context, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	if err := t.Runs.Leases.Renew(ctx, r.Lease()); err != nil {
+	if err := t.Runs.Leases.Keep(ctx, r.Lease()); err != nil {
 		return Output{}, err
 	}
 	plan, err := t.Staging.Plan(ctx, in.Run)

@@ -14,8 +14,12 @@ import (
 	"hubspotconnector/internal/step"
 )
 
-// inFlight is how many people are sent at once: the API takes one a call.
-const inFlight = 8
+// inFlight is how many calls are made at once, and manyInFlight how many of people,
+// whom the API takes one a call.
+const (
+	inFlight     = 8
+	manyInFlight = 16
+)
 
 // writePeople delivers persons with their Company Person. The API itself matches
 // by the resolution keys, so a known GSID is not sent; looking the people up
@@ -25,7 +29,7 @@ func (w *work) writePeople(ctx context.Context, items []*item) error {
 		return err
 	}
 	var group errgroup.Group
-	group.SetLimit(inFlight)
+	group.SetLimit(manyInFlight)
 	var failed atomic.Bool // people are sent in order, so few behind a failure are sent in vain
 	for _, it := range items {
 		if it.outcome != "" {

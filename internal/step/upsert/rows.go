@@ -2,6 +2,7 @@ package upsert
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/record"
 	"hubspotconnector/internal/run"
+	"hubspotconnector/internal/step"
 )
 
 func sorted(set map[string]bool) []string { return slices.Sorted(maps.Keys(set)) }
@@ -21,7 +23,9 @@ func sorted(set map[string]bool) []string { return slices.Sorted(maps.Keys(set))
 const gone = "GSOBJ_1011"
 
 // writeRows delivers to Company and to custom objects: known rows are updated by
-// their GSID, the others are looked up by identifiers and then inserted.
+// their GSID, the others are looked up by identifiers, one call after the other, and
+// sent while the next ones are looked up. However little quota is left, some rows of a
+// stretch come to an end with it.
 func (w *work) writeRows(ctx context.Context, items []*item) error {
 	var known, unknown []*item
 	for _, it := range items {
@@ -31,22 +35,110 @@ func (w *work) writeRows(ctx context.Context, items []*item) error {
 			unknown = append(unknown, it)
 		}
 	}
-	vanished, err := w.update(ctx, known, w.updateRows)
-	if err != nil {
+	s := w.sender(w.updateRows, w.insertRows)
+	s.add(ctx, known, nil)
+	for chunk := range slices.Chunk(unknown, maxRows) {
+		if step.Short(ctx) {
+			if err := s.wait(ctx); err != nil {
+				return err
+			}
+			return errShort
+		}
+		found, err := w.locate(ctx, w.object, chunk, manyRows)
+		if err != nil {
+			return errors.Join(err, s.group.Wait())
+		}
+		s.add(ctx, found.known, found.unknown)
+	}
+	if err := s.wait(ctx); err != nil {
 		return err
 	}
+	vanished := slices.DeleteFunc(known, func(it *item) bool { return !it.vanished })
 	for _, it := range vanished {
-		it.gsid, it.tried, it.was.Filled = "", true, nil
+		it.vanished, it.gsid, it.tried, it.was.Filled = false, "", true, nil
 	}
-	unknown = append(unknown, vanished...)
-	found, err := w.locate(ctx, w.object, unknown, manyRows)
+	found, err := w.locate(ctx, w.object, vanished, manyRows)
 	if err != nil {
 		return err
 	}
-	if _, err := w.update(ctx, found.known, w.updateRows); err != nil {
-		return err
+	s.add(ctx, found.known, found.unknown)
+	return s.wait(ctx)
+}
+
+// errShort says that the rest of a stretch is left to the next turn.
+var errShort = errors.New("short of time")
+
+// sender sends rows, fifty a call and several calls at once. After a failure no
+// other call begins.
+type sender struct {
+	w              *work
+	update, insert call
+	known, fresh   []*item // that wait for their call to be full
+	group          errgroup.Group
+	failed         atomic.Bool
+}
+
+func (w *work) sender(update, insert call) *sender {
+	s := &sender{w: w, update: update, insert: insert}
+	s.group.SetLimit(inFlight)
+	return s
+}
+
+// add sends items as soon as a call is full of them.
+func (s *sender) add(ctx context.Context, known, fresh []*item) {
+	s.known, s.fresh = append(s.known, known...), append(s.fresh, fresh...)
+	for ; len(s.known) >= maxRows; s.known = s.known[maxRows:] {
+		s.send(ctx, s.known[:maxRows], run.Updated)
 	}
-	return w.insert(ctx, found.unknown, w.insertRows)
+	for ; len(s.fresh) >= maxRows; s.fresh = s.fresh[maxRows:] {
+		s.send(ctx, s.fresh[:maxRows], run.Inserted)
+	}
+}
+
+// wait sends what is left, and waits for all answers.
+func (s *sender) wait(ctx context.Context) error {
+	s.send(ctx, s.known, run.Updated)
+	s.send(ctx, s.fresh, run.Inserted)
+	s.known, s.fresh = nil, nil
+	return s.group.Wait()
+}
+
+func (s *sender) send(ctx context.Context, items []*item, outcome run.Outcome) {
+	if len(items) == 0 {
+		return
+	}
+	s.group.Go(func() error {
+		if s.failed.Load() {
+			return nil
+		}
+		call := s.insert
+		rows, filled := s.w.fields(items)
+		for i, it := range items {
+			if it.sent = true; outcome == run.Updated {
+				rows[i]["Gsid"], call = it.gsid, s.update
+			}
+		}
+		results, err := call(ctx, rows)
+		for i, res := range results {
+			s.w.note(items[i], res, outcome, filled[i])
+		}
+		if err != nil {
+			s.failed.Store(true)
+			for _, it := range items {
+				_ = it.unsent(err)
+			}
+		}
+		return err
+	})
+}
+
+// unsent notes that a call was refused for its quota, which stored nothing of an item
+// without an outcome. It returns the error.
+func (it *item) unsent(err error) error {
+	if fault.Is(err, fault.Throttled) && it.outcome == "" {
+		it.sent = false
+	}
+	return err
 }
 
 type call func(context.Context, []map[string]any) ([]record.Result, error)
@@ -97,67 +189,6 @@ func manyRows(n int) record.Reject {
 
 // maxRows is the most rows of one write (Gainsight's APIs, November 2026).
 const maxRows = 50
-
-// update sends known rows and returns those that the target no longer has.
-func (w *work) update(ctx context.Context, items []*item, send call) (vanished []*item, err error) {
-	err = w.send(ctx, items, run.Updated, func(ctx context.Context, rows []map[string]any, chunk []*item) ([]record.Result, error) {
-		for i, it := range chunk {
-			rows[i]["Gsid"] = it.gsid
-		}
-		return send(ctx, rows)
-	})
-	for _, it := range items {
-		if it.vanished {
-			it.vanished, vanished = false, append(vanished, it)
-		}
-	}
-	return vanished, err
-}
-
-func (w *work) insert(ctx context.Context, items []*item, send call) error {
-	return w.send(ctx, items, run.Inserted, func(ctx context.Context, rows []map[string]any, _ []*item) ([]record.Result, error) {
-		return send(ctx, rows)
-	})
-}
-
-// send sends rows, several calls at once. After a failure no other call begins.
-func (w *work) send(ctx context.Context, items []*item, outcome run.Outcome, call func(context.Context, []map[string]any, []*item) ([]record.Result, error)) error {
-	var group errgroup.Group
-	group.SetLimit(inFlight)
-	var failed atomic.Bool
-	for chunk := range slices.Chunk(items, maxRows) {
-		group.Go(func() error {
-			if failed.Load() {
-				return nil
-			}
-			rows, filled := w.fields(chunk)
-			for _, it := range chunk {
-				it.sent = true
-			}
-			results, err := call(ctx, rows, chunk)
-			for i, res := range results {
-				w.note(chunk[i], res, outcome, filled[i])
-			}
-			if err != nil {
-				failed.Store(true)
-				for _, it := range chunk {
-					_ = it.unsent(err)
-				}
-			}
-			return err
-		})
-	}
-	return group.Wait()
-}
-
-// unsent notes that a call was refused for its quota, which stored nothing of an item
-// without an outcome. It returns the error.
-func (it *item) unsent(err error) error {
-	if fault.Is(err, fault.Throttled) && it.outcome == "" {
-		it.sent = false
-	}
-	return err
-}
 
 func (w *work) fields(items []*item) (rows []map[string]any, filled [][]string) {
 	for _, it := range items {

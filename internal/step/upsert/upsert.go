@@ -152,8 +152,11 @@ func (u *Upserter) open(ctx context.Context, r run.Run, in Input) (*work, error)
 		Upserter: u, run: r, pass: in.Pass, plan: plan, object: plan.Job.Mapping.Target,
 		batch: 400, book: u.Delta.Book(plan.Job.ID), indexes: map[string]*finder{}, known: map[string]known{}, archived: map[string]bool{},
 	}
-	if w.object == people {
-		w.batch = 200
+	switch w.object {
+	case people:
+		w.batch = 100 // a call each
+	case users:
+		w.batch = maxRows
 	}
 	if err := w.claims(ctx); err != nil {
 		return nil, err
@@ -182,7 +185,7 @@ func (w *work) settleAll(ctx context.Context, at run.Part) (run.Part, error) {
 			return at, fault.New(fault.Transient, "Records changed hands too often; they are tried again.")
 		}
 		if w.Now().Sub(renewed) > renewEvery {
-			if err := w.Runs.Leases.Renew(ctx, w.run.Lease()); err != nil {
+			if err := w.Runs.Leases.Keep(ctx, w.run.Lease()); err != nil {
 				return at, err
 			}
 			renewed = w.Now()
@@ -212,7 +215,11 @@ func (w *work) settleAll(ctx context.Context, at run.Part) (run.Part, error) {
 			w.forgetKnown()
 		}
 		at = next
-		if ok && writeErr != nil && !(fault.Is(writeErr, fault.Transient) && slices.ContainsFunc(s, answered)) {
+		switch {
+		case !ok || writeErr == nil:
+		case errors.Is(writeErr, errShort):
+			return at, nil
+		case !fault.Is(writeErr, fault.Transient) || !slices.ContainsFunc(s, answered):
 			return at, writeErr
 		}
 	}

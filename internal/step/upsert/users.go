@@ -44,14 +44,15 @@ func (w *work) writeUsers(ctx context.Context, items []*item) error {
 	if err != nil {
 		return err
 	}
-	vanished, err := w.update(ctx, update, w.updateUsers(update))
-	if err != nil {
-		return err
+	s := w.sender(w.updateUsers(update), w.createUsers)
+	s.add(ctx, update, create)
+	err = s.wait(ctx)
+	for _, it := range update {
+		if it.vanished {
+			it.deny(noUser())
+		}
 	}
-	for _, it := range vanished {
-		it.deny(noUser())
-	}
-	return w.insert(ctx, create, w.createUsers)
+	return err
 }
 
 // leaves reports whether the item is an owner whose user is to be deactivated.

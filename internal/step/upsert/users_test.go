@@ -29,7 +29,7 @@ func TestAnOwnerIsMatchedCreatedOrNotGuessed(t *testing.T) {
 	w.target.add("gsuser", "U3", map[string]any{"SFDCUserName": "bob@us.example"})
 	w.begin(owner("1", "ann@us.example"), owner("2", "bob@us.example"), owner("3", "new@us.example"))
 	w.part()
-	w.wantCalls("find gsuser 3", "update gsuser 1", "create gsuser 1")
+	w.wantCallsAtOnce("create gsuser 1", "find gsuser 3", "update gsuser 1")
 	w.want(run.Counts{Updated: 1, Inserted: 1, Rejected: 1})
 	if r := w.wantReject("2", record.AmbiguousUser); !strings.Contains(r.Fix, "Users > Avatars, type HubSpot") {
 		t.Errorf("fix %q does not lead to the avatars", r.Fix)
