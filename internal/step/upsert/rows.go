@@ -24,8 +24,8 @@ const gone = "GSOBJ_1011"
 
 // writeRows delivers to Company and to custom objects: known rows are updated by
 // their GSID, the others are looked up by identifiers, one call after the other, and
-// sent while the next ones are looked up. However little quota is left, some rows of a
-// stretch come to an end with it.
+// sent while the next ones are looked up. The first call that sends has its answer
+// before that, so that a stretch gets on however little quota there is.
 func (w *work) writeRows(ctx context.Context, items []*item) error {
 	var known, unknown []*item
 	for _, it := range items {
@@ -48,7 +48,13 @@ func (w *work) writeRows(ctx context.Context, items []*item) error {
 		if err != nil {
 			return errors.Join(err, s.group.Wait())
 		}
-		s.add(ctx, found.known, found.unknown)
+		first := s.calls == 0
+		if s.add(ctx, found.known, found.unknown); !first || s.calls == 0 {
+			continue
+		}
+		if err := s.group.Wait(); err != nil {
+			return err
+		}
 	}
 	if err := s.wait(ctx); err != nil {
 		return err
@@ -74,6 +80,7 @@ type sender struct {
 	w              *work
 	update, insert call
 	known, fresh   []*item // that wait for their call to be full
+	calls          int
 	group          errgroup.Group
 	failed         atomic.Bool
 }
@@ -107,6 +114,7 @@ func (s *sender) send(ctx context.Context, items []*item, outcome run.Outcome) {
 	if len(items) == 0 {
 		return
 	}
+	s.calls++
 	s.group.Go(func() error {
 		if s.failed.Load() {
 			return nil

@@ -32,7 +32,7 @@ func TestPart(t *testing.T) {
 		{name: "one row over", rows: 51, calls: 4, at: 51, want: step.Done},
 		{name: "one stretch exactly", rows: 400, calls: 16, at: 400, want: step.Done},
 		{name: "one stretch over", rows: 401, calls: 18, at: 401, want: step.Done},
-		{name: "short of time", rows: 500, slow: 25 * time.Second, calls: 8, at: 200, want: step.More},
+		{name: "short of time", rows: 500, slow: 25 * time.Second, calls: 6, at: 150, want: step.More},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -87,7 +87,7 @@ func TestPartRunsAgainAfterAnyFailure(t *testing.T) {
 		what    string
 		arrives bool
 		again   int // calls that are made again, at most
-		updated int    // rows that were inserted before, as far as the part knows
+		updated int // rows that were inserted before, as far as the part knows
 	}{
 		{"find", false, 1, 0},
 		{"insert", false, 9, 0},

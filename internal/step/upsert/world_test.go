@@ -102,6 +102,7 @@ type world struct {
 	job    job.Job
 	mode   run.Mode
 	keys   []string // resolution keys
+	unique bool     // the source keeps the job's identifiers unique
 	runs   int
 	run    run.Run // the run at work
 	input  upsert.Input
@@ -161,7 +162,7 @@ func (w *world) begin(entries ...staging.Entry) {
 		ID: run.ID(fmt.Sprint("r", w.runs)), Execution: fmt.Sprint("e", w.runs), Round: 1, Job: "j1", JobName: w.job.Name, Connection: "c1",
 		Lane: run.Changes, Mode: w.mode, Status: run.Planned,
 	}
-	if err := w.Staging.PutPlan(ctx, staging.Plan{Run: r.ID, Job: w.job, ResolutionKeys: w.keys}); err != nil {
+	if err := w.Staging.PutPlan(ctx, staging.Plan{Run: r.ID, Job: w.job, ResolutionKeys: w.keys, Unique: w.unique}); err != nil {
 		w.t.Fatal(err)
 	}
 	if _, err := w.Runs.Open(ctx, run.Round{Execution: r.Execution, Round: 1, Jobs: []run.ID{r.ID}}, []run.Run{r}); err != nil {
