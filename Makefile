@@ -34,7 +34,7 @@ run: ## Run the main job: both vendors simulated, a first sync, edits, a second 
 .PHONY: test
 test: vet tools ## Run every test, with the race detector
 	go test -race -count=1 -timeout 60m ./...
-	go test -count=1 -timeout 30m -run 'TestEvery' ./internal/scenario # every loss of every write and call, and long loads; the detector's run takes one loss of each
+	go test -count=1 -timeout 30m -run 'TestEvery|TestCost' ./internal/scenario ./internal/e2e # every loss of every write and call, long loads and what they cost; the detector's run takes one loss of each
 
 .PHONY: vet
 vet: ## Check formatting and go vet
