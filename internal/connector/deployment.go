@@ -46,7 +46,7 @@ type need func(*serve.Env, *Deployment)
 // needs is what each function reads beside what all do. :: function → parts
 func needs() map[string][]need {
 	return map[string][]need{
-		"plan":          {stores, secrets, hubSpotApp, gainsightTenant},
+		"plan":          {stores, secrets, hubSpotApp, gainsightTenant, slicing},
 		"extract":       {stores, secrets, hubSpotApp},
 		"transform":     {stores, secrets, gainsightTenant},
 		"upsert":        {stores, secrets, gainsightTenant},
@@ -54,7 +54,7 @@ func needs() map[string][]need {
 		"notify":        {stores, mails},
 		"sweep":         {stores, machines, schedules, limits},
 		"oauthcallback": {stores, secrets, machines, schedules, hubSpotApp, gainsightTenant},
-		"console":       {stores, secrets, machines, schedules, hubSpotApp, gainsightTenant, signIn},
+		"console":       {stores, secrets, machines, schedules, hubSpotApp, gainsightTenant, slicing, signIn},
 		"webhook":       {stores, secrets, machines, webhooks},
 	}
 }
@@ -135,6 +135,8 @@ func gainsightTenant(env *serve.Env, d *Deployment) {
 	}
 	d.Settings.Limits.readGainsight(env)
 }
+
+func slicing(env *serve.Env, d *Deployment) { d.Settings.readSlice(env) }
 
 func limits(env *serve.Env, d *Deployment) {
 	d.Settings.Limits.readHubSpot(env)

@@ -35,12 +35,12 @@ func TestVariablesAreThoseThatAFunctionReads(t *testing.T) {
 	const (
 		all       = "BUCKET KEY LOG_LEVEL STACK TABLE"
 		hubspot   = "HUBSPOT_API_URL HUBSPOT_API_VERSION HUBSPOT_APP_URL HUBSPOT_CLIENT_ID HUBSPOT_LIMIT HUBSPOT_SEARCH_LIMIT REDIRECT_URL"
-		gainsight = "GAINSIGHT_CLIENT_ID GAINSIGHT_DAY_LIMIT GAINSIGHT_LIMIT GAINSIGHT_URL"
+		gainsight = "GAINSIGHT_CLIENT_ID GAINSIGHT_DAY_LIMIT GAINSIGHT_LIMIT GAINSIGHT_URL GAINSIGHT_USER_DAY_LIMIT GAINSIGHT_USER_LIMIT"
 		schedules = "CHAIN_MACHINE SCHEDULE_DLQ SCHEDULE_GROUP SCHEDULE_ROLE"
-		limits    = "GAINSIGHT_DAY_LIMIT GAINSIGHT_LIMIT HUBSPOT_LIMIT HUBSPOT_SEARCH_LIMIT"
+		limits    = "GAINSIGHT_DAY_LIMIT GAINSIGHT_LIMIT GAINSIGHT_USER_DAY_LIMIT GAINSIGHT_USER_LIMIT HUBSPOT_LIMIT HUBSPOT_SEARCH_LIMIT"
 	)
 	tests := map[string][]string{
-		"plan": {all, hubspot, gainsight, "SECRET"}, "extract": {all, hubspot, "SECRET"},
+		"plan": {all, hubspot, gainsight, "BACKLOG_SLICE SECRET"}, "extract": {all, hubspot, "SECRET"},
 		"transform": {all, gainsight, "SECRET"}, "upsert": {all, gainsight, "SECRET"},
 		"finish": {all, limits}, "notify": {all, "MAIL_FROM MAIL_TO PUBLIC_URL"}, "sweep": {all, limits, schedules},
 		"oauthcallback": {all, hubspot, gainsight, schedules, "SECRET"}, "webhook": {all, "CHAIN_MACHINE HUBSPOT_APP_ID SECRET WEBHOOK_URL WEBHOOK_WINDOW"},
@@ -62,6 +62,27 @@ func TestVariablesAreThoseThatAFunctionReads(t *testing.T) {
 	}
 	if got := connector.Variables("nothing"); got != nil {
 		t.Errorf("a function that does not exist reads %v", got)
+	}
+}
+
+// What can be set on one machine can be set on AWS: as a variable of a function, or
+// in the deployment's secret.
+func TestADeploymentTakesEverySettingOfOneMachine(t *testing.T) {
+	known := map[string]bool{
+		"HUBSPOT_CLIENT_SECRET": true, "GAINSIGHT_ACCESS_KEY": true, "GAINSIGHT_CLIENT_SECRET": true, // in the secret
+		"CONNECTION_NAME": true, // a page asks for it
+	}
+	for _, function := range []string{"plan", "extract", "transform", "upsert", "finish", "notify", "sweep", "oauthcallback", "console", "webhook"} {
+		for _, name := range connector.Variables(function) {
+			known[name] = true
+		}
+	}
+	env := &serve.Env{Lookup: func(string) (string, bool) { return "", false }}
+	connector.ReadSettings(env)
+	for _, name := range env.Asked() {
+		if !known[name] {
+			t.Errorf("no function reads %s", name)
+		}
 	}
 }
 

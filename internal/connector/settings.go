@@ -24,7 +24,8 @@ type Settings struct {
 	PublicURL string
 	Limits    Limits
 	Webhook   Webhook
-	// Slice is how long a slice of backlog may take by the target's quota; 0 = 6 hours.
+	// Slice is how long a slice of backlog may take by the target's quota, from a
+	// minute to 6 hours; 0 = 6 hours.
 	Slice time.Duration
 }
 
@@ -97,9 +98,7 @@ func ReadServed(env *serve.Env) Settings {
 	s.Limits.readHubSpot(env)
 	s.Limits.readGainsight(env)
 	s.Webhook.read(env, "")
-	s.Slice = env.Duration("BACKLOG_SLICE", 0)
-	s.Limits.GainsightUsers = window(env, "GAINSIGHT_USER_LIMIT", true)
-	s.Limits.GainsightUsersDay = window(env, "GAINSIGHT_USER_DAY_LIMIT", true)
+	s.readSlice(env)
 	if g := s.Gainsight; g != (gainsight.Config{}) {
 		if g.URL == "" {
 			env.Missing("GAINSIGHT_URL")
@@ -119,6 +118,19 @@ func (l *Limits) readHubSpot(env *serve.Env) {
 func (l *Limits) readGainsight(env *serve.Env) {
 	l.Gainsight = window(env, "GAINSIGHT_LIMIT", true)
 	l.GainsightDay = window(env, "GAINSIGHT_DAY_LIMIT", true)
+	l.GainsightUsers = window(env, "GAINSIGHT_USER_LIMIT", true)
+	l.GainsightUsersDay = window(env, "GAINSIGHT_USER_DAY_LIMIT", true)
+}
+
+// maxSlice is the longest slice: the history of its machine holds no more minutes of
+// quota (statemachines/README.md).
+const maxSlice = 6 * time.Hour
+
+func (s *Settings) readSlice(env *serve.Env) {
+	s.Slice = env.Duration("BACKLOG_SLICE", 0)
+	if s.Slice != 0 && (s.Slice < time.Minute || s.Slice > maxSlice) {
+		env.Wrong("BACKLOG_SLICE", "a duration from 1m to 6h")
+	}
 }
 
 // redirect checks the URL that HubSpot leads back to.

@@ -55,7 +55,7 @@ func TestSettingsAreTakenAsSet(t *testing.T) {
 		"HUBSPOT_API_URL": "http://127.0.0.1:8080", "HUBSPOT_APP_URL": "http://localhost:8080/", "HUBSPOT_API_VERSION": "2027-03",
 		"REDIRECT_URL": "https://sync.example.com/back", "GAINSIGHT_CLIENT_ID": "g", "GAINSIGHT_CLIENT_SECRET": "canary-c", "CONNECTION_NAME": "Sales",
 		"HUBSPOT_LIMIT": "100/10s", "HUBSPOT_SEARCH_LIMIT": " 4 / 1s ", "GAINSIGHT_LIMIT": "100/60s", "GAINSIGHT_DAY_LIMIT": "50000/24h",
-		"GAINSIGHT_USER_LIMIT": "90/1h", "GAINSIGHT_USER_DAY_LIMIT": "900/24h",
+		"GAINSIGHT_USER_LIMIT": "90/1h", "GAINSIGHT_USER_DAY_LIMIT": "900/24h", "BACKLOG_SLICE": "2h",
 	})
 	got, err := read(vars)
 	if err != nil {
@@ -77,6 +77,7 @@ func TestSettingsAreTakenAsSet(t *testing.T) {
 			GainsightUsers:    budget.Window{Calls: 90, Per: time.Hour, Fixed: true},
 			GainsightUsersDay: budget.Window{Calls: 900, Per: 24 * time.Hour, Fixed: true},
 		},
+		Slice: 2 * time.Hour,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)
@@ -106,6 +107,9 @@ func TestEachWrongSettingIsNamed(t *testing.T) {
 		for _, value := range []string{"100", "/60s", "100/", "0/60s", "-1/60s", "1.5/60s", "100/60", "100/50ms", "100/-60s", "100/60s/2", "many/60s"} {
 			tests = append(tests, test{variable + " " + value, variable, value})
 		}
+	}
+	for _, value := range []string{"6", "0s", "-1h", "59s", "6h1s", "long"} {
+		tests = append(tests, test{"BACKLOG_SLICE " + value, "BACKLOG_SLICE", value})
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -32,6 +32,9 @@ func TestParametersTakeWhatFitsAndNothingElse(t *testing.T) {
 		{"HubSpotApiVersion", []string{"2026-09", "v3"}, []string{"", "latest"}},
 		{"HubSpotLimit", []string{"", "110/10s", "19/1m"}, []string{"110", "0/10s", "110/10", "110 / 10s"}},
 		{"GainsightDayLimit", []string{"", "50000/24h"}, []string{"50000/1d"}},
+		{"GainsightUserLimit", []string{"", "100/1h"}, []string{"100", "0/1h"}},
+		{"GainsightUserDayLimit", []string{"", "1000/24h"}, []string{"1000/1d"}},
+		{"BacklogSlice", []string{"1m", "90m", "360m", "1h", "6h"}, []string{"", "0m", "0h", "7h", "361m", "24h", "30s", "6"}},
 	}
 	for _, tt := range tests {
 		pattern, _ := s.Parameters[tt.parameter]["AllowedPattern"].(string)
