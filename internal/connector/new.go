@@ -221,7 +221,7 @@ func (c *Connector) steps(p Ports) {
 	}
 	c.Extract = &extract.Extractor{Source: c.HubSpot, Runs: c.Runs, Staging: c.Staging, Now: p.Now, Marked: marked}
 	c.Transform = &transform.Transformer{Target: c.Gainsight, Runs: c.Runs, Staging: c.Staging, Compile: plan.Compile, Now: p.Now}
-	c.Upsert = &upsert.Upserter{Target: c.Gainsight, Runs: c.Runs, Staging: c.Staging, Delta: c.Delta, Avatars: c.Avatars, Now: p.Now}
+	c.Upsert = &upsert.Upserter{Target: c.Gainsight, Runs: c.Runs, Staging: c.Staging, Delta: c.Delta, Avatars: c.Avatars, Now: p.Now, Every: c.minute}
 	c.Finish = &finish.Finisher{Runs: c.Runs, Staging: c.Staging, Bucket: p.Bucket, Activity: c.Activity, Now: p.Now, Metrics: p.Metrics, Marked: marked}
 	c.Notify = &notify.Notifier{Runs: c.Runs, Sender: p.Sender, Audience: audience{c, p.WebhookHTTP, p.Now}.of}
 	c.Sweep = &sweep.Sweeper{Runs: c.Runs, Machines: p.Machines, CloseRound: func(ctx context.Context, execution string, round int) error {
@@ -238,4 +238,12 @@ func (c *Connector) steps(p Ports) {
 		}
 		c.Sweep.Measure = gauges.Measure
 	}
+}
+
+// minute is how long a window of Gainsight's quota is, 0 if it rolls.
+func (c *Connector) minute() time.Duration {
+	if w := c.Budgets[Gainsight][gainsight.BudgetCalls].Limits()[0]; w.Fixed {
+		return w.Per
+	}
+	return 0
 }

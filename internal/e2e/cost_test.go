@@ -36,6 +36,12 @@ const (
 	ofASlice = 71
 )
 
+// What a first load of a million may cost, in dollars.
+const (
+	ofCompanies = 0.12
+	ofPeople    = 1.20
+)
+
 // TestCostIsWhatReadmeSays counts, in virtual time and at Gainsight's real
 // limits, what a first load costs on AWS: of companies in one run, as up to a million
 // are loaded, and of people in slices of six hours, as all but a few are.
@@ -56,13 +62,13 @@ func TestCostIsWhatReadmeSays(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Hour)
-		row(t, &table, "companies", companies, p.whole(t, "companies", "Company Sync_HubSpot", companies, ofARun))
+		row(t, &table, "companies", companies, ofCompanies, p.whole(t, "companies", "Company Sync_HubSpot", companies, ofARun))
 		for i := range people {
 			id := p.portal.Create("contacts", map[string]string{"email": fmt.Sprintf("p%d@example.com", i), "firstname": "F", "lastname": "L"})
 			p.portal.Associate("contacts", id, "companies", first, hubspotsim.Primary)
 		}
 		time.Sleep(time.Hour)
-		row(t, &table, "people", people, p.whole(t, "people", "Company Person Sync_HubSpot", people, ofASlice))
+		row(t, &table, "people", people, ofPeople, p.whole(t, "people", "Company Person Sync_HubSpot", people, ofASlice))
 		p.machines.Close()
 	})
 	path := filepath.Join(awstest.Root(t), "README.md")
@@ -134,9 +140,13 @@ func alike(a, b string) bool {
 	return true
 }
 
-// row writes two digits of what was counted.
-func row(t *testing.T, b *strings.Builder, what string, records int, c charges) {
+// row writes two digits of what was counted, and fails the test if it costs more than
+// most.
+func row(t *testing.T, b *strings.Builder, what string, records int, most float64, c charges) {
 	t.Helper()
+	if cost := c.dollars() / float64(records) * 1e6; cost > most {
+		t.Errorf("%s cost %.3f dollars per million, want %.2f at most", what, cost, most)
+	}
 	round := func(n int64) string { return fmt.Sprintf("%.0f", two(float64(n))) }
 	fmt.Fprintf(b, "| %d %s | %s | %s | %.0f | %s | %s | %s and %s | %.2g |\n", records, what, round(c.transitions), round(c.invocations),
 		two(c.gbSeconds()), round(c.writeUnits), round(c.readUnits), round(c.written), round(c.got), c.dollars()/float64(records)*1e6)

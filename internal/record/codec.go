@@ -102,12 +102,26 @@ func ReadTrailer(r io.Reader) (Trailer, error) {
 // lines were visited. An error of visit ends the reading and is returned.
 func Read[T any](r io.Reader, visit func(T) error) (Trailer, error) {
 	return read(r, func(line []byte) error {
-		var v T
-		if err := decode(line, &v); err != nil {
-			return damaged(err)
+		v, err := Decode[T](line)
+		if err != nil {
+			return err
 		}
 		return visit(v)
 	})
+}
+
+// ReadLines is Read for lines as they are, with their ends. A line is valid during
+// visit.
+func ReadLines(r io.Reader, visit func(line []byte) error) (Trailer, error) {
+	return read(r, visit)
+}
+
+// Decode reads one line.
+func Decode[T any](line []byte) (v T, err error) {
+	if err = decode(line, &v); err != nil {
+		err = damaged(err)
+	}
+	return v, err
 }
 
 func decode(line []byte, v any) error {

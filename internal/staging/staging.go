@@ -293,6 +293,24 @@ func (s *Store) Rows(ctx context.Context, id run.ID, part, pass int, visit func(
 	return err
 }
 
+// RowLines visits the entries of a part's pass as they are stored, in order. A line is
+// valid during visit.
+func (s *Store) RowLines(ctx context.Context, id run.ID, part, pass int, visit func(line []byte) error) error {
+	file := rowsName(id, part, pass)
+	f, err := s.Bucket.Open(ctx, file)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", file, err)
+	}
+	defer func() { _ = f.Close() }()
+	if _, err = record.ReadLines(f, visit); err != nil {
+		return fmt.Errorf("read %s: %w", file, err)
+	}
+	return nil
+}
+
+// DecodeEntry decodes a line of RowLines.
+func DecodeEntry(line []byte) (Entry, error) { return record.Decode[Entry](line) }
+
 // PutIndex stores a look-up index under a name of letters, digits and dashes.
 func (s *Store) PutIndex(ctx context.Context, id run.ID, index string, x *lookup.Index) error {
 	err := s.Bucket.Create(ctx, name(id, "index-%s", index), x.Encode)

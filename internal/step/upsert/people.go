@@ -17,7 +17,7 @@ import (
 // inFlight is how many calls are made at once, and manyInFlight how many of people,
 // whom the API takes one a call.
 const (
-	inFlight     = 8
+	inFlight     = 10
 	manyInFlight = 16
 )
 

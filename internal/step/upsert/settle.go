@@ -105,7 +105,7 @@ func (w *work) move(ctx context.Context, at run.Part, stretch []*item) (run.Part
 			rejects = append(rejects, *reject)
 		}
 	}
-	to.Done = to.At == len(w.entries)
+	to.Done = to.At == len(w.entries.lines)
 	if to.At == from.At && !to.Done {
 		return from, true, nil
 	}

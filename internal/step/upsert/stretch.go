@@ -14,10 +14,7 @@ import (
 )
 
 // scan is the most entries that one stretch looks at.
-const scan = 500
-
-// ahead is of how many entries is read at once what is known of them.
-const ahead = 500
+const scan = 2000
 
 // known is what is known of a record before it is settled.
 type known struct {
@@ -25,15 +22,15 @@ type known struct {
 	avatar string // users only
 }
 
-// look returns what is known of the i-th entry. It is read once, together with
-// that of the next entries.
-func (w *work) look(ctx context.Context, i int) (known, error) {
-	id := w.entries[i].ID()
+// look returns what is known of the first of some entries. It is read once, together
+// with that of the next.
+func (w *work) look(ctx context.Context, some []staging.Entry) (known, error) {
+	id := some[0].ID()
 	if k, ok := w.known[id]; ok {
 		return k, nil
 	}
 	wanted := map[string]bool{}
-	for _, e := range w.entries[i:min(i+ahead, len(w.entries))] {
+	for _, e := range some[:min(2*w.batch, len(some))] {
 		if _, ok := w.known[e.ID()]; !ok {
 			wanted[e.ID()] = true
 		}
@@ -138,7 +135,10 @@ func (w *work) delivered(it *item, outcome run.Outcome, gsid string, filled []st
 // stretch takes the entries from a position on, until a batch of them needs a
 // write or a stored outcome.
 func (w *work) stretch(ctx context.Context, from int) ([]*item, error) {
-	entries := w.entries[from:min(from+scan, len(w.entries))]
+	entries, err := w.entries.from(from, scan)
+	if err != nil {
+		return nil, err
+	}
 	var stretch []*item
 	seen := map[string]bool{}
 	batch := w.batch
@@ -149,7 +149,7 @@ func (w *work) stretch(ctx context.Context, from int) ([]*item, error) {
 		if (entries[i].Gone != nil) != (entries[0].Gone != nil) {
 			break // rows first settle whose they are
 		}
-		k, err := w.look(ctx, from+i)
+		k, err := w.look(ctx, entries[i:])
 		if err != nil {
 			return nil, err
 		}

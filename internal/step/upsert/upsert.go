@@ -8,6 +8,7 @@
 package upsert
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -48,7 +49,7 @@ type Target interface {
 	SetUserStatus(ctx context.Context, gsids []string, active bool) ([]record.Result, error)
 }
 
-// Upserter delivers parts. All fields but the last are required.
+// Upserter delivers parts. All fields but the last two are required.
 type Upserter struct {
 	Target  Target
 	Runs    *run.Store
@@ -60,6 +61,9 @@ type Upserter struct {
 	// read as a whole to find existing ones, instead of asking for each batch;
 	// 0 = 2,000.
 	IndexFrom int
+	// Every returns how long a window of the target's quota is, 0 if its windows are not
+	// fixed; nil = 0.
+	Every func() time.Duration
 }
 
 // Input is the task's payload. Fields may be added, never renamed or removed.
@@ -104,13 +108,14 @@ func (u *Upserter) part(ctx context.Context, in Input) (Output, error) {
 		}
 		at.Pass, at.At, at.Done = in.Pass, 0, false
 	}
-	w, err := u.open(ctx, r, in)
+	w, err := u.open(ctx, r, in, at.At)
 	if err != nil {
 		return Output{}, err
 	}
+	began, from := u.Now(), at.At
 	at, err = w.settleAll(ctx, at)
 	if turn, ok := step.Later(err, u.Now()); ok {
-		return Output{Turn: turn}, nil
+		return Output{Turn: w.astride(turn, began, from, at.At)}, nil
 	}
 	if err != nil {
 		return Output{}, fmt.Errorf("upsert part %d of run %s: %w", in.Part, in.Run, err)
@@ -128,8 +133,9 @@ type work struct {
 	pass    int
 	plan    staging.Plan
 	object  string
-	entries []staging.Entry
-	// archived :: source id, of the part's records that are archived or gone
+	entries entries
+	// archived :: source id, of the part's records that are archived or gone, if claims
+	// count
 	archived map[string]bool
 	batch    int // writes of a stretch
 	indexes  map[string]*finder
@@ -143,14 +149,14 @@ type work struct {
 	shared bool
 }
 
-func (u *Upserter) open(ctx context.Context, r run.Run, in Input) (*work, error) {
+func (u *Upserter) open(ctx context.Context, r run.Run, in Input, at int) (*work, error) {
 	plan, err := u.Staging.Plan(ctx, in.Run)
 	if err != nil {
 		return nil, err
 	}
 	w := &work{
 		Upserter: u, run: r, pass: in.Pass, plan: plan, object: plan.Job.Mapping.Target,
-		batch: 400, book: u.Delta.Book(plan.Job.ID), indexes: map[string]*finder{}, known: map[string]known{}, archived: map[string]bool{},
+		batch: 500, book: u.Delta.Book(plan.Job.ID), indexes: map[string]*finder{}, known: map[string]known{}, archived: map[string]bool{},
 	}
 	switch w.object {
 	case people:
@@ -164,12 +170,20 @@ func (u *Upserter) open(ctx context.Context, r run.Run, in Input) (*work, error)
 	if err := w.share(ctx); err != nil {
 		return nil, err
 	}
-	err = u.Staging.Rows(ctx, in.Run, in.Part, in.Pass, func(e staging.Entry) error {
-		w.entries = append(w.entries, e)
+	err = u.Staging.RowLines(ctx, in.Run, in.Part, in.Pass, func(line []byte) error {
+		var kept []byte
+		if len(w.entries.lines) >= at { // else it is settled
+			kept = bytes.Clone(line)
+		}
+		w.entries.lines = append(w.entries.lines, kept)
+		if plan.Unique {
+			return nil
+		}
+		e, err := staging.DecodeEntry(line)
 		if e.Archived || e.Gone != nil {
 			w.archived[e.ID()] = true
 		}
-		return nil
+		return err
 	})
 	return w, err
 }

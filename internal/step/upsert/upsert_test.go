@@ -30,8 +30,8 @@ func TestPart(t *testing.T) {
 		{name: "one row", rows: 1, calls: 2, at: 1, want: step.Done},
 		{name: "one batch exactly", rows: 50, calls: 2, at: 50, want: step.Done},
 		{name: "one row over", rows: 51, calls: 4, at: 51, want: step.Done},
-		{name: "one stretch exactly", rows: 400, calls: 16, at: 400, want: step.Done},
-		{name: "one stretch over", rows: 401, calls: 18, at: 401, want: step.Done},
+		{name: "one stretch exactly", rows: 500, calls: 20, at: 500, want: step.Done},
+		{name: "one stretch over", rows: 501, calls: 22, at: 501, want: step.Done},
 		{name: "short of time", rows: 500, slow: 25 * time.Second, calls: 6, at: 150, want: step.More},
 	}
 	for _, tt := range tests {
@@ -90,8 +90,8 @@ func TestPartRunsAgainAfterAnyFailure(t *testing.T) {
 		updated int // rows that were inserted before, as far as the part knows
 	}{
 		{"find", false, 1, 0},
-		{"insert", false, 9, 0},
-		{"insert", true, 9, 50},
+		{"insert", false, 12, 0},
+		{"insert", true, 12, 50},
 		{"claim", false, 0, 0},
 		{"claim", true, 0, 0},
 		{"print", false, 0, 0},

@@ -101,6 +101,7 @@ type world struct {
 	table  *lossy
 	job    job.Job
 	mode   run.Mode
+	lane   run.Lane
 	keys   []string // resolution keys
 	unique bool     // the source keeps the job's identifiers unique
 	runs   int
@@ -121,7 +122,7 @@ func newWorld(t *testing.T, j job.Job) *world {
 		t.Fatal(err)
 	}
 	j.ID = "j1"
-	w := &world{t: t, target: newTarget(t), table: &lossy{Table: items}, job: j, mode: run.ModeChanges, keys: []string{"Email"}}
+	w := &world{t: t, target: newTarget(t), table: &lossy{Table: items}, job: j, mode: run.ModeChanges, lane: run.Changes, keys: []string{"Email"}}
 	w.Upserter = &upsert.Upserter{
 		Target: w.target, Runs: &run.Store{Table: w.table, Leases: &lease.Store{Table: w.table}}, Staging: &staging.Store{Bucket: bucket},
 		Delta: &delta.Store{Table: w.table}, Avatars: &avatar.Store{Table: w.table}, Now: time.Now,
@@ -160,7 +161,7 @@ func (w *world) begin(entries ...staging.Entry) {
 	w.runs++
 	r := run.Run{
 		ID: run.ID(fmt.Sprint("r", w.runs)), Execution: fmt.Sprint("e", w.runs), Round: 1, Job: "j1", JobName: w.job.Name, Connection: "c1",
-		Lane: run.Changes, Mode: w.mode, Status: run.Planned,
+		Lane: w.lane, Mode: w.mode, Status: run.Planned,
 	}
 	if err := w.Staging.PutPlan(ctx, staging.Plan{Run: r.ID, Job: w.job, ResolutionKeys: w.keys, Unique: w.unique}); err != nil {
 		w.t.Fatal(err)
