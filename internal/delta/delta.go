@@ -52,6 +52,7 @@ type Print struct {
 	// The last outcome, for people who look for the record.
 	Run     run.ID      `json:"run"`
 	Outcome run.Outcome `json:"outcome"`
+	Pass    int         `json:"pass,omitempty"` // of the run, 2 or 0
 	Code    record.Code `json:"code,omitempty"`
 	Reason  string      `json:"reason,omitempty"`
 	Fix     string      `json:"fix,omitempty"`

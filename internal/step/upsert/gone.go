@@ -24,6 +24,10 @@ func (w *work) classifyGone(it *item) {
 		it.outcome = run.Filtered
 		return
 	}
+	if it.was.Run == w.run.ID && it.was.Gone == how && it.was.Outcome != run.Rejected { // before the position moved
+		it.outcome = it.was.Outcome
+		return
+	}
 	_, tried := w.claimed[it.id]
 	told := how == record.Merged && it.was.Outcome == run.Rejected && !tried
 	again := it.was.Gone == how && (it.gsid == "" ||

@@ -170,7 +170,7 @@ func (w *work) stretch(ctx context.Context, from int) ([]*item, error) {
 func (w *work) classify(it *item) {
 	it.gsid = it.was.GSID
 	switch {
-	case w.pass == 2 && it.was.Run == w.run.ID && it.was.Outcome == run.Rejected:
+	case w.pass == 2 && it.was.Run == w.run.ID && it.was.Outcome == run.Rejected && it.was.Pass == 0:
 		it.outcome, it.counted = run.Rejected, true
 	case it.stale():
 		it.outcome, it.aside = run.Unchanged, true
@@ -256,6 +256,9 @@ func union(a, b []string) []string {
 func (w *work) print(it *item) delta.Print {
 	p := it.was
 	p.Run, p.Outcome, p.Code, p.Reason, p.Fix = w.run.ID, it.outcome, "", "", ""
+	if p.Pass = 0; w.pass == 2 {
+		p.Pass = 2
+	}
 	p.Seen, p.Read, p.Sending, p.Tried = it.entry.Version, it.entry.Read, "", p.Tried && !it.sent
 	if it.entry.Gone != nil {
 		p = it.buried(p)

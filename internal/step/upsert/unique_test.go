@@ -120,3 +120,49 @@ func TestAPartComesToItsEndWithAnySmallQuota(t *testing.T) {
 		})
 	}
 }
+
+// The process may end between the print of a reject and the position behind it.
+func TestARejectOfTheSecondPassIsCountedOnce(t *testing.T) {
+	for _, arrives := range []bool{false, true} {
+		w := newWorld(t, companies())
+		first, second := company("1", "a"), company("2", "a")
+		first.Row.Defer, second.Row.Defer = map[string][]string{"Parent": {"2"}}, map[string][]string{"Parent": {"9"}}
+		w.begin(first, second)
+		w.part()
+		w.want(run.Counts{})
+		reject := record.Reject{SourceID: "2", Step: "transform", Code: record.NoMatch, Reason: "R.", Fix: "F."}
+		w.stage(1, 2, company("1", "b"), staging.Entry{Reject: &reject})
+		w.input.Pass = 2
+		settles := w.table.settles
+		w.table.fail = func(what string, n int) (bool, error) {
+			if what == "settle" && n == settles {
+				return arrives, lost()
+			}
+			return true, nil
+		}
+		_, err := w.Part(t.Context(), w.input)
+		wantKind(t, err, fault.Transient)
+		w.part()
+		w.want(run.Counts{Inserted: 1, Rejected: 1})
+	}
+}
+
+// A row that was dealt with counts as what it was when the position gets behind it.
+func TestARecordThatIsGoneCountsAsWhatBecameOfItsRow(t *testing.T) {
+	w := newWorld(t, companies())
+	w.job.Options.WhenDeleted = job.WhenDeleted{Do: job.DoSet, Field: "Status__gc", Value: "gone"}
+	w.begin(company("1", "a"))
+	w.part()
+	w.begin(staging.Entry{Gone: &staging.Gone{ID: "1", How: record.Deleted}})
+	w.table.fail = func(what string, n int) (bool, error) {
+		if what == "settle" && n == 0 {
+			return false, lost()
+		}
+		return true, nil
+	}
+	_, err := w.Part(t.Context(), w.input)
+	wantKind(t, err, fault.Transient)
+	w.part()
+	w.want(run.Counts{Updated: 1})
+	w.wantCalls("update company 1")
+}
