@@ -17,12 +17,14 @@ import (
 	"hubspotconnector/internal/budget"
 	"hubspotconnector/internal/chain"
 	"hubspotconnector/internal/connection"
+	"hubspotconnector/internal/delta"
 	"hubspotconnector/internal/job"
 	"hubspotconnector/internal/lease"
 	"hubspotconnector/internal/mapping"
 	"hubspotconnector/internal/oauth"
 	"hubspotconnector/internal/person"
 	"hubspotconnector/internal/record"
+	"hubspotconnector/internal/run"
 	"hubspotconnector/internal/schedule"
 	"hubspotconnector/internal/table"
 	"hubspotconnector/internal/table/bolttable"
@@ -114,6 +116,15 @@ func aggregates() map[string]aggregate {
 			got, err := (&token.Store{Table: t, Sealer: bare{}}).Get(ctx, "c1")
 			return []any{got.Access.Expose(), got.Refresh.Expose(), got.Issued, got.Expires, got.PortalID, got.Domain, got.Scopes, got.Version}, err
 		}, []any{"a", "r", when, when.Add(30 * time.Minute), int64(90210), "customer.example", []string{"oauth"}, int64(1)}},
+		"prints": {func(ctx context.Context, t table.Table) (any, error) {
+			return (&delta.Store{Table: t}).Prints(ctx, "j1", []string{"711", "712", "713"})
+		}, map[string]delta.Print{
+			"711": {
+				Hash: "di7jLDg31sBo", Version: 1764000000000, Seen: 1764000000000, Read: 1764000100000, GSID: "1P02ABCDEFGHIJKLMNOPQRSTUVWXYZ012345",
+				Filled: []string{"Name"}, Run: "01J00000000000000000000001", Outcome: run.Inserted, Stored: 1,
+			},
+			"712": {Sending: "01J00000000000000000000001", Tried: true, Stored: 1},
+		}},
 		"job": {func(ctx context.Context, t table.Table) (any, error) { return jobs(t).Get(ctx, "j1") }, contacts},
 		"job-name": {func(ctx context.Context, t table.Table) (any, error) {
 			return jobs(t).Find(ctx, "Company Sync_HubSpot")

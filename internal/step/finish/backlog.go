@@ -129,7 +129,7 @@ func (f *Finisher) sliced(ctx context.Context, r run.Run, plan staging.Plan, ext
 
 // expect sets when the backlog ends if the target takes perDay rows a day.
 func (f *Finisher) expect(b *run.Backlog, perDay int) {
-	b.Expected = time.Time{}
+	b.Expected, b.PerDay = time.Time{}, perDay
 	if perDay > 0 && b.Total > 0 {
 		days := float64(max(0, b.Total-b.Read)) / float64(perDay)
 		b.Expected = f.Now().UTC().Add(time.Duration(days * 24 * float64(time.Hour))).Truncate(time.Second)
