@@ -32,11 +32,6 @@ func (s *Store) Prints(ctx context.Context, job string, sources []string) (map[s
 	return s.Book(job).Prints(ctx, sources)
 }
 
-// Put stores prints as Book.Put does.
-func (s *Store) Put(ctx context.Context, job string, prints map[string]*Print) error {
-	return s.Book(job).Put(ctx, prints)
-}
-
 // Each visits the prints of a job, by pages. An error of visit ends it.
 func (s *Store) Each(ctx context.Context, job string, visit func(source string, p Print) error) error {
 	err := table.All(ctx, s.Table, pages(job), table.Range{}, func(item table.Item) error {

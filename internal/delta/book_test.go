@@ -123,7 +123,7 @@ func TestNothingIsLeftOfARecordThatIsForgotten(t *testing.T) {
 	for _, id := range ids {
 		prints[id] = nil
 	}
-	if err := s.Put(t.Context(), "j1", prints); err != nil {
+	if err := s.Book("j1").Put(t.Context(), prints); err != nil {
 		t.Fatal(err)
 	}
 	items := 0
@@ -282,9 +282,9 @@ func TestManyWritersOfOnePageLoseNothing(t *testing.T) {
 		group.Go(func() {
 			for n := range 5 {
 				id := strconv.Itoa(1000 + i + 8*n)
-				err := s.Put(t.Context(), "j1", map[string]*delta.Print{id: {Hash: id}})
+				err := s.Book("j1").Put(t.Context(), map[string]*delta.Print{id: {Hash: id}})
 				for fault.Is(err, fault.Transient) {
-					err = s.Put(t.Context(), "j1", map[string]*delta.Print{id: {Hash: id}})
+					err = s.Book("j1").Put(t.Context(), map[string]*delta.Print{id: {Hash: id}})
 				}
 				if err != nil {
 					t.Error(err)

@@ -197,7 +197,7 @@ func TestPrintsComeBackAsStored(t *testing.T) {
 		"17": {Run: "r1", Outcome: run.Rejected, Code: record.NoMatch, Reason: "R.", Fix: "F."},
 	}
 	for id, p := range want {
-		if err := s.Put(t.Context(), "j1", map[string]*delta.Print{id: &p}); err != nil {
+		if err := s.Book("j1").Put(t.Context(), map[string]*delta.Print{id: &p}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -237,7 +237,7 @@ func TestDuplicatesByIdentifier(t *testing.T) {
 		w.part()
 		p := w.print("1")
 		p.Keys = []string{"another"} // as delivered since, with the claim left behind
-		if err := w.Delta.Put(t.Context(), "j1", map[string]*delta.Print{"1": &p}); err != nil {
+		if err := w.Delta.Book("j1").Put(t.Context(), map[string]*delta.Print{"1": &p}); err != nil {
 			t.Fatal(err)
 		}
 		clear(w.target.rows["company"])
