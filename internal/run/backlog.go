@@ -24,6 +24,9 @@ type Backlog struct {
 	Read  int `json:"read"`
 	// Expected is when it ends if the quotas last as they are; zero = nobody knows.
 	Expected time.Time `json:"expected,omitzero"`
+	// PerDay is how many records the target took in a day when Expected was reckoned; 0
+	// = nobody knows.
+	PerDay int `json:"perDay,omitempty"`
 	// Failures is how many slices failed in a row, and NotBefore when the next one may
 	// start then.
 	Failures  int       `json:"failures,omitempty"`
