@@ -41,6 +41,8 @@ type JobRow struct {
 	OverruledBy string
 	// Running is the execution that runs it now, "" if none does.
 	Running string
+	// Backlog is what it does in slices, nil if that is nothing.
+	Backlog *Backlog
 }
 
 // The kinds of schedules, as people read them.
@@ -101,6 +103,7 @@ type surroundings struct {
 	chains      map[string][]chainOfJob // :: job → chains that it is in
 	running     map[string]string       // :: job → execution
 	labels      map[string]string       // :: target object → label
+	backlogs    map[string]*Backlog     // :: job → what it does in slices
 }
 
 type chainOfJob struct{ id, name string }
@@ -108,7 +111,14 @@ type chainOfJob struct{ id, name string }
 func (s *Service) surroundings(ctx context.Context) (surroundings, error) {
 	k := surroundings{
 		connections: map[string]string{}, scheduled: map[schedule.Owner]bool{}, chains: map[string][]chainOfJob{},
-		running: map[string]string{}, labels: s.targetLabels(),
+		running: map[string]string{}, labels: s.targetLabels(), backlogs: map[string]*Backlog{},
+	}
+	backlogs, err := s.Backlogs(ctx)
+	if err != nil {
+		return k, err
+	}
+	for _, b := range backlogs {
+		k.backlogs[b.Job] = &b
 	}
 	connections, err := s.Connector.Connections.List(ctx)
 	if err != nil {
@@ -159,7 +169,7 @@ func (s *Service) surroundings(ctx context.Context) (surroundings, error) {
 func (k surroundings) row(j job.Job) JobRow {
 	row := JobRow{
 		Job: j, ConnectionName: k.connections[j.Connection], SourceLabel: j.Mapping.Source, TargetLabel: j.Mapping.Target,
-		Schedule: OnDemand, Running: k.running[j.ID],
+		Schedule: OnDemand, Running: k.running[j.ID], Backlog: k.backlogs[j.ID],
 	}
 	if object, ok := catalog.Find(j.Mapping.Source); ok {
 		row.SourceLabel = object.Label

@@ -4,9 +4,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"hubspotconnector/internal/api"
 	"hubspotconnector/internal/hubspot/hubspotsim"
+	"hubspotconnector/internal/run"
+	"hubspotconnector/internal/table"
 )
 
 // Every call of these tests is validated against the document (world.validate).
@@ -28,6 +33,7 @@ func TestEveryOperationAnswersAsTheDocumentSays(t *testing.T) {
 		{"chains", callChains},
 		{"schedules", callTimings},
 		{"runs", callRuns},
+		{"backlogs", callBacklogs},
 		{"people", callPeople},
 		{"settings", callSettings},
 		{"configuration", callConfiguration},
@@ -209,6 +215,35 @@ func callRuns(t *testing.T, w *world, _ api.Connection) {
 	if r := into[api.List[api.Reason]](w.send("GET", "/reasons", nil).want(200)); len(r.Items) < 11 {
 		t.Errorf("reasons %+v", r)
 	}
+}
+
+func callBacklogs(t *testing.T, w *world, _ api.Connection) {
+	company, _ := w.job("Company Sync_HubSpot")
+	people, _ := w.job("Company Person Sync_HubSpot")
+	opened := w.now().UTC().Truncate(time.Second)
+	for _, b := range []run.Backlog{
+		{Job: company.ID, Opened: opened, Spans: []run.Span{{First: true}}, Total: 1000, Read: 250, PerDay: 250},
+		{Job: people.ID, Opened: opened, Spans: []run.Span{{}}},
+	} {
+		check(t, w.table.PutMany(t.Context(), []table.Item{run.BacklogOp(b).Item}))
+		defer func() { check(t, w.sys.Runs.ForgetBacklog(t.Context(), b.Job)) }()
+	}
+	got := into[api.Going](w.send("GET", "/runs/active", nil).want(200)).Backlogs
+	quarter := 25
+	want := []api.Backlog{
+		{Job: people.ID, JobName: people.Name, Work: "comparison", State: "waits for other jobs", Since: opened, WaitsFor: []string{company.Name}},
+		{Job: company.ID, JobName: company.Name, Work: "first load", State: "due", Settled: 250, Total: 1000, Percent: &quarter, Since: opened, WaitsFor: []string{}},
+	}
+	if len(got) == 2 && got[1].ExpectedEnd != nil {
+		if days := got[1].ExpectedEnd.Sub(opened).Round(time.Hour); days != 3*24*time.Hour {
+			t.Errorf("it is expected to end in %s", days)
+		}
+		got[1].ExpectedEnd = nil
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	w.send("GET", "/jobs?search=company+sync", nil).want(200, `"backlog":{`, `"percent":25`)
 }
 
 func callPeople(t *testing.T, w *world, c api.Connection) {

@@ -200,8 +200,10 @@ var choices = map[reflect.Type][]any{ //nolint:gochecknoglobals // a constant
 		record.String, record.Number, record.Boolean, record.Date, record.DateTime, record.Enumeration, record.Multi, record.Email, record.URL,
 		record.RichText, record.Percentage, record.Currency, record.GSID, record.SFDCID, record.Unsupported,
 	),
-	reflect.TypeFor[doctor.Verdict]():   all(doctor.OK, doctor.Adapts, doctor.Wrong, doctor.Unchecked),
-	reflect.TypeFor[admin.OwnerState](): all(admin.Ambiguous, admin.Unmatched, admin.Associated),
+	reflect.TypeFor[doctor.Verdict]():     all(doctor.OK, doctor.Adapts, doctor.Wrong, doctor.Unchecked),
+	reflect.TypeFor[admin.OwnerState]():   all(admin.Ambiguous, admin.Unmatched, admin.Associated),
+	reflect.TypeFor[admin.Work]():         all(admin.FirstLoad, admin.Comparison, admin.Changes),
+	reflect.TypeFor[admin.BacklogState](): all(admin.AtWork, admin.WaitsForJobs, admin.Paused, admin.Unauthorized, admin.Due),
 }
 
 // meanings describe the fields of what the packages below keep. :: type.field → text

@@ -61,6 +61,7 @@ type JobRow struct {
 	Chains      []string    `json:"chains" nullable:"false" doc:"Names of the job chains that it is in."`
 	OverruledBy string      `json:"overruledBy,omitempty" doc:"The scheduled job chain because of which its own schedule is not honoured."`
 	Running     string      `json:"running,omitempty" doc:"The execution that runs it now."`
+	Backlog     *Backlog    `json:"backlog,omitempty" doc:"What it does in slices, beside its runs; missing = nothing."`
 	Version     int64       `json:"version"`
 }
 
@@ -68,6 +69,10 @@ func jobRowOf(r admin.JobRow) JobRow {
 	row := JobRow{
 		ID: r.Job.ID, Name: r.Job.Name, Connection: r.Job.Connection, Source: r.SourceLabel, Target: r.TargetLabel, Status: r.Status, LastRun: moment(r.LastRun),
 		Last: make([]Execution, len(r.Last)), Schedule: r.Schedule, Chains: append([]string{}, r.Chains...), OverruledBy: r.OverruledBy, Running: r.Running, Version: r.Job.Version,
+	}
+	if r.Backlog != nil {
+		b := backlogOf(*r.Backlog)
+		row.Backlog = &b
 	}
 	for i, e := range r.Last {
 		row.Last[i] = executionOf(e)

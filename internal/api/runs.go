@@ -94,8 +94,9 @@ func runDetailOf(d admin.RunDetail) RunDetail {
 
 // Going is what goes on now.
 type Going struct {
-	Runs   []Progress `json:"runs" nullable:"false" doc:"They go on, or wait for their turn."`
-	CutOff []CutOff   `json:"cutOff" nullable:"false" doc:"Nobody works on these until they are resumed."`
+	Runs     []Progress `json:"runs" nullable:"false" doc:"They go on, or wait for their turn."`
+	CutOff   []CutOff   `json:"cutOff" nullable:"false" doc:"Nobody works on these until they are resumed."`
+	Backlogs []Backlog  `json:"backlogs" nullable:"false" doc:"What jobs do in slices, beside their runs: first loads and comparisons that are too large for one run."`
 }
 
 // CutOff is an execution on which nobody works.
@@ -172,7 +173,11 @@ func (a *api) runs() {
 
 func (a *api) going(ctx context.Context, _ *struct{}) (*answer[Going], error) {
 	going, cut, err := a.admin.Active(ctx)
-	out := Going{Runs: list(going, "", progressOf).Body.Items, CutOff: make([]CutOff, len(cut))}
+	if err != nil {
+		return nil, err
+	}
+	backlogs, err := a.admin.Backlogs(ctx)
+	out := Going{Runs: list(going, "", progressOf).Body.Items, CutOff: make([]CutOff, len(cut)), Backlogs: list(backlogs, "", backlogOf).Body.Items}
 	for i, r := range cut {
 		out.CutOff[i] = CutOff{r.Execution, r.Chain, r.Started}
 	}
