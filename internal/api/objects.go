@@ -27,18 +27,19 @@ type TargetObject struct {
 
 // Field is a field of an object.
 type Field struct {
-	Name     string          `json:"name"`
-	Label    string          `json:"label"`
-	Type     record.Type     `json:"type"`
-	Length   int             `json:"length,omitempty" doc:"The longest text in characters; missing = no stated limit."`
-	Required bool            `json:"required,omitempty"`
-	ReadOnly bool            `json:"readOnly,omitempty" doc:"It cannot be mapped to."`
-	Options  []record.Option `json:"options,omitempty" nullable:"false"`
-	Lookup   string          `json:"lookup,omitempty" doc:"The object that a GSID field points at."`
+	Name        string          `json:"name"`
+	Label       string          `json:"label"`
+	Description string          `json:"description,omitempty" doc:"What HubSpot's people wrote of it."`
+	Type        record.Type     `json:"type"`
+	Length      int             `json:"length,omitempty" doc:"The longest text in characters; missing = no stated limit."`
+	Required    bool            `json:"required,omitempty"`
+	ReadOnly    bool            `json:"readOnly,omitempty" doc:"It cannot be mapped to."`
+	Options     []record.Option `json:"options,omitempty" nullable:"false"`
+	Lookup      string          `json:"lookup,omitempty" doc:"The object that a GSID field points at."`
 }
 
 func fieldOf(f record.Field) Field {
-	return Field{Name: f.Name, Label: f.Label, Type: f.Type, Length: f.Length, Required: f.Required, ReadOnly: f.ReadOnly, Options: f.Options, Lookup: f.Lookup}
+	return Field{Name: f.Name, Label: f.Label, Description: f.Description, Type: f.Type, Length: f.Length, Required: f.Required, ReadOnly: f.ReadOnly, Options: f.Options, Lookup: f.Lookup}
 }
 
 // Searching chooses entries by their names and labels.

@@ -76,6 +76,7 @@ type executionsPage struct {
 	Statuses  []run.Status
 	Going     []progressRow
 	CutOff    []cutOff
+	Backlogs  []backlogRow
 	Quotas    []admin.Quota
 	Rows      []executionRow
 	Filtered  bool
@@ -127,6 +128,9 @@ func (c *console) going(q *request, body *executionsPage) error {
 	}
 	for _, r := range cut {
 		body.CutOff = append(body.CutOff, cutOff{r.Execution, cmp.Or(r.Chain, r.Input.Job, r.Input.Chain), q.at(r.Started)})
+	}
+	if body.Backlogs, err = c.backlogs(q); err != nil {
+		return err
 	}
 	body.Live = len(going) > 0
 	if !body.Live {

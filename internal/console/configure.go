@@ -13,9 +13,9 @@ type configureForm struct {
 	Schedule   scheduleForm
 	Recipients recipientsForm
 	Deactivate *control // for owners
-	// For all but owners, of whom HubSpot tells nothing: changes at once, and what
-	// becomes of rows whose record is deleted.
-	RealTime                  *control
+	// For all but owners, of whom HubSpot tells nothing: changes at once, the weekly
+	// comparison, and what becomes of rows whose record is deleted.
+	RealTime, NoComparison    *control
 	Do, DeleteField, SetValue control
 	OverruledBy               string // the chain because of which its schedule does not count
 }
@@ -66,6 +66,10 @@ func (c *console) optionsForm(q *request, e editing, form *configureForm, wrong 
 		Path: "options.realTime", Label: "Real time", Kind: "check", Checked: o.RealTime,
 		Hint: "When HubSpot tells of changes, a run for just those records starts within a minute.",
 	}
+	form.NoComparison = &control{
+		Path: "options.noComparison", Label: "Leave out the weekly comparison", Kind: "check", Checked: o.NoComparison,
+		Hint: "Once a week all records are read and compared with their rows; without it, changes that HubSpot does not note on the record itself (associations, calculated values, restored records) may never arrive.",
+	}
 	at := func(name, label, kind, value string) control {
 		path := "options.whenDeleted." + name
 		return control{Path: path, Label: label, Kind: kind, Value: value, Wrong: wrong[fieldID(path)]}
@@ -86,7 +90,7 @@ func (c *console) readConfigure(e *editing, f fields) {
 		e.Job.Options.DeactivateLeavers = o.on("deactivateLeavers")
 		return
 	}
-	e.Job.Options.RealTime = o.on("realTime")
+	e.Job.Options.RealTime, e.Job.Options.NoComparison = o.on("realTime"), o.on("noComparison")
 	deleted := job.WhenDeleted{Do: job.Do(o.text("whenDeleted.do"))}
 	if deleted.Do == job.DoSet {
 		deleted.Field, deleted.Value = o.text("whenDeleted.field"), o.text("whenDeleted.value")

@@ -237,6 +237,18 @@ func objectName(objects []gainsight.Object, name string) string {
 	return targetLabel(name)
 }
 
+// targetName is what people call a target object, as far as Gainsight tells.
+func (c *console) targetName(q *request, name string) (string, error) {
+	if standard := objectName(nil, name); !strings.HasSuffix(name, "__gc") {
+		return standard, nil
+	}
+	objects, err := c.admin.TargetObjects(q.ctx())
+	if fault.Is(err, fault.Internal) {
+		return "", err
+	}
+	return objectName(objects, name), nil
+}
+
 // direct adds the direct mappings.
 func (form *destinationForm) direct(cfg mapping.Config, cols columns, fields targetFields, wrong map[string]string) {
 	typed := len(cfg.Direct)*(len(cols)+len(fields.Fields)) > maxOptions

@@ -179,6 +179,7 @@ type editor struct {
 	Dest     *destinationForm
 	Conf     *configureForm
 	Chains   []string // that the job is in
+	Backlog  *backlogRow
 }
 
 type editorStep struct {
@@ -248,6 +249,9 @@ func (c *console) edit(q *request, status int, e editing, con *conflict) error {
 	}
 	if !e.New() {
 		if ed.Chains, err = c.Chains.NamesWith(q.ctx(), e.Job.ID); err != nil {
+			return err
+		}
+		if ed.Backlog, err = c.backlogOf(q, e.Job.ID); err != nil {
 			return err
 		}
 	}

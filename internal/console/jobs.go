@@ -35,6 +35,7 @@ type jobRow struct {
 	Strip      []activity.Execution
 	StripText  string // the strip in words
 	Incomplete string // what is missing; "" = nothing
+	InSlices   *backlogRow
 }
 
 type jobsPage struct {
@@ -85,9 +86,14 @@ func (c *console) jobs(q *request) error {
 		if row.TargetLabel == row.Job.Mapping.Target {
 			row.TargetLabel = targetLabel(row.Job.Mapping.Target)
 		}
-		body.Rows = append(body.Rows, jobRow{
+		shown := jobRow{
 			JobRow: row, LastRunOn: q.at(row.LastRun), Strip: row.Last, StripText: stripText(row.Last), Incomplete: row.Job.MissingSentence(),
-		})
+		}
+		if row.Backlog != nil {
+			b := q.backlogRow(*row.Backlog, "")
+			shown.InSlices = &b
+		}
+		body.Rows = append(body.Rows, shown)
 	}
 	return q.show("jobs", "Jobs", body)
 }

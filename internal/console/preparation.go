@@ -44,6 +44,7 @@ type fieldRow struct {
 	Row
 	Field       mapping.Field
 	Origin      string // "Property name", or "Associated Company"
+	Description string // of the property
 	Type        string
 	Label       control
 	Gone        bool
@@ -53,8 +54,9 @@ type fieldRow struct {
 
 // property is one that can be added.
 type property struct {
-	Name, Label, Type string
-	Added             bool
+	record.Field
+	TypeName string
+	Added    bool
 }
 
 // caseForm is a case field.
@@ -125,7 +127,7 @@ func fieldRowOf(at Row, f mapping.Field, col column, schema record.Schema, known
 	} else {
 		name := cmp.Or(f.Property, f.Name)
 		property, _ := schema.Field(name)
-		row.Origin = cmp.Or(property.Label, name)
+		row.Origin, row.Description = cmp.Or(property.Label, name), property.Description
 	}
 	for _, name := range []string{"name", "property", "association", "association.object"} {
 		if w := wrong[fieldID(at.Path+"."+name)]; w != "" {
@@ -154,7 +156,7 @@ func (form *preparationForm) properties(search string, cfg mapping.Config, schem
 			continue
 		}
 		if matches++; matches <= shownProperties {
-			form.Found = append(form.Found, property{f.Name, f.Label, mapping.TypeName(f.Type), added[f.Name]})
+			form.Found = append(form.Found, property{f, mapping.TypeName(f.Type), added[f.Name]})
 		}
 	}
 	form.FoundOf = counted(matches, "property")

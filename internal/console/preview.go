@@ -26,6 +26,7 @@ type previewPage struct {
 	Draft         bool // of a job that is being edited
 	Source        string
 	Target, Wrong string
+	Backlog       *backlogRow
 }
 
 // previewGroup is the samples of one outcome.
@@ -51,7 +52,14 @@ func (c *console) preview(q *request) error {
 // showPreview shows what a run of the job would do, once it is asked for.
 func (c *console) showPreview(q *request, j job.Job, body previewPage) error {
 	body.Job, body.All = j, q.query("of") == "all"
-	body.Source, body.Target = sourceLabel(j.Mapping.Source), targetLabel(j.Mapping.Target)
+	var err error
+	if body.Backlog, err = c.backlogOf(q, j.ID); err != nil {
+		return err
+	}
+	body.Source = sourceLabel(j.Mapping.Source)
+	if body.Target, err = c.targetName(q, j.Mapping.Target); err != nil {
+		return err
+	}
 	title := "Preview of " + j.Name
 	if q.query("of") == "" {
 		return q.show("preview", title, body)

@@ -15,6 +15,7 @@ import (
 type property struct {
 	Name       string `json:"name"`
 	Label      string `json:"label"`
+	Describes  string `json:"description"`
 	Type       string `json:"type"`
 	FieldType  string `json:"fieldType"`
 	References string `json:"referencedObjectType"`
@@ -61,7 +62,7 @@ func (c *Client) Schema(ctx context.Context, connection, object string) (record.
 }
 
 func (p property) field(archived bool) record.Field {
-	f := record.Field{Name: p.Name, Label: p.Label, Type: p.kind(), Archived: archived}
+	f := record.Field{Name: p.Name, Label: p.Label, Description: strings.TrimSpace(p.Describes), Type: p.kind(), Archived: archived}
 	for _, o := range p.Options {
 		f.Options = append(f.Options, record.Option{Value: o.Value, Label: o.Label, Active: !o.Hidden})
 	}

@@ -128,7 +128,10 @@ const (
 type Field struct {
 	Name  string `json:"name"`
 	Label string `json:"label"`
-	Type  Type   `json:"type"`
+	// Description tells people what the field is for, "" if nobody wrote it. Files do
+	// not keep it.
+	Description string `json:"-"`
+	Type        Type   `json:"type"`
 	// Length is the longest text in characters; 0 means no stated limit.
 	Length   int  `json:"length,omitempty"`
 	Required bool `json:"required,omitempty"`
