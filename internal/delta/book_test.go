@@ -200,11 +200,11 @@ func TestBooksKeepEveryPrint(t *testing.T) {
 		books := []*delta.Book{s.Book("j1"), s.Book("j1")}
 		model := map[string]delta.Print{} // Hash says which
 		value := 0
-		for range rapid.IntRange(1, 12).Draw(t, "puts") {
+		for range rapid.IntRange(1, 9).Draw(t, "puts") {
 			from := rapid.IntRange(0, 1200).Draw(t, "from")
 			step := rapid.SampledFrom([]int{1, 2, 7}).Draw(t, "step")
 			ids := []string{}
-			for i := range rapid.IntRange(1, 300).Draw(t, "records") {
+			for i := range rapid.IntRange(1, 160).Draw(t, "records") {
 				ids = append(ids, strconv.Itoa(from+i*step))
 			}
 			book := books[rapid.IntRange(0, 1).Draw(t, "book")]
