@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
@@ -14,6 +15,7 @@ import (
 	"hubspotconnector/internal/awstest"
 	"hubspotconnector/internal/run"
 	"hubspotconnector/internal/signin"
+	"hubspotconnector/internal/table"
 )
 
 // onePage is a page, and what it takes to see it.
@@ -32,7 +34,20 @@ func filled(t *testing.T) *world {
 	w.run(run.Input{Chain: "HUBSPOT_Company Person Sync"})
 	w.target.SeedExisting(twice(w))
 	w.run(run.Input{Job: "User Sync_HubSpot"})
+	w.backlogs()
 	return w
+}
+
+// backlogs stores a first load that is a quarter done, and a comparison behind it.
+func (w *world) backlogs() {
+	w.t.Helper()
+	days := func(n int) time.Time { return time.Now().Add(time.Duration(n) * 24 * time.Hour) }
+	for _, b := range []run.Backlog{
+		{Job: w.job("Company Sync_HubSpot").ID, Opened: days(-2), Spans: []run.Span{{First: true}}, Total: 1_200_000, Read: 300_000, PerDay: 150_000, Failures: 2, NotBefore: days(1)},
+		{Job: w.job("Company Person Sync_HubSpot").ID, Opened: days(-1), Spans: []run.Span{{}}, Total: 40_000, PerDay: 50_000},
+	} {
+		w.check(w.sys.Runs.Table.PutMany(w.t.Context(), []table.Item{run.BacklogOp(b).Item}))
+	}
 }
 
 // pages are all pages of the console in a filled world.

@@ -30,10 +30,10 @@ func TestPagesTellHowFarFirstLoadsAre(t *testing.T) {
 	w := newWorld(t)
 	w.connect()
 	company, people := w.backlogs()
-	const settled, end = "30,000 of 120,000 records settled (25 %)", "Expected end"
+	const settled, end = "30,000 of 120,000 records settled (25%)", "Expected end"
 	w.open("/activity").says(200, "In slices", "First load: "+settled, "Since", end, "Comparison: 0 records settled, of how many is not known",
 		"Waits for other jobs", `It waits for <span dir="auto">Company Sync_HubSpot</span>.`, "Expected end not known", `href="/jobs/`+company+`/edit"`)
-	w.open("/jobs").says(200, "First load in slices: 25 %, expected end", "Comparison in slices")
+	w.open("/jobs").says(200, "First load in slices: 25%, expected end", "Comparison in slices")
 	w.open("/jobs/"+company+"/edit/destination").says(200, "First load", settled, end, "Its next slice has not started yet.")
 	w.open("/jobs/"+people+"/preview").says(200, "Comparison", `It waits for <span dir="auto">Company Sync_HubSpot</span>.`)
 	w.person = signin.Person{ID: "vic", Role: signin.Viewer}
