@@ -118,7 +118,7 @@ var allowed = []struct{ pkg, imports string }{
 	// What people and programs reach.
 	{"preview", "avatar blob delta fault lease record run staging step step/extract step/plan step/transform step/upsert table"},
 	{"signin", "fault secret"},
-	{"admin", "activity avatar blob budget catalog chain clock connection connector delta fault gainsight hubspot job lease machine mapping mapping/lookup meter ootb person preview record run schedule setting staging step step/extract step/plan step/transform step/upsert table token"},
+	{"admin", "activity avatar blob budget catalog chain clock connection connector delta fault gainsight hubspot job lease machine mapping mapping/lookup meter ootb person preview record run schedule setting staging step step/extract step/plan step/transform step/upsert table token webhook"},
 	{"console", "activity admin budget catalog chain connection connector fault gainsight job mapping mapping/condition mapping/formula record run schedule secret setting signin"},
 	{"api", "activity admin budget catalog chain config connection connector doctor fault gainsight job mapping mapping/condition person record run schedule secret setting signin"},
 	{"site", "admin api console signin"},

@@ -11,6 +11,7 @@ import (
 	"hubspotconnector/internal/mapping"
 	"hubspotconnector/internal/record"
 	"hubspotconnector/internal/run"
+	"hubspotconnector/internal/webhook"
 )
 
 // Page sizes.
@@ -27,6 +28,9 @@ type ExecutionFilter struct {
 	Status string // one of run.Status
 	Job    string // id
 	Chain  string // name
+	// News leaves out runs that a webhook started while another run of the job was at
+	// work, so that they were skipped: the next one takes their records.
+	News bool
 	// From and To bound the time at which a run started: From ≤ started < To.
 	From, To time.Time
 	Limit    int    // 0 = 50, at most 200
@@ -45,7 +49,7 @@ func (s *Service) Executions(ctx context.Context, f ExecutionFilter) (ExecutionP
 	p := pager[activity.Execution]{limit: f.Limit}
 	span := activity.Span{From: f.From, To: f.To, After: f.Cursor}
 	err := s.Connector.Activity.ScanExecutions(ctx, f.Job, span, func(e activity.Execution, at string) bool {
-		return p.visit(e, at, (f.Status == "" || e.Status == f.Status) && (f.Chain == "" || e.Chain == f.Chain))
+		return p.visit(e, at, (f.Status == "" || e.Status == f.Status) && (f.Chain == "" || e.Chain == f.Chain) && !(f.News && e.Status == string(run.Skipped) && e.Cause == webhook.Cause))
 	})
 	return ExecutionPage{p.list, p.next}, err
 }

@@ -102,6 +102,46 @@ func TestExecutionsAreFilteredAndPaged(t *testing.T) {
 	}
 }
 
+func TestSkippedRunsOfWebhooksAreNoNews(t *testing.T) {
+	w := newWorld(t)
+	var items []table.Item
+	for i, e := range []activity.Execution{
+		{RunID: "told", Status: "Success", Cause: "webhook"},
+		{RunID: "skipped", Status: "Skipped", Cause: "webhook"},
+		{RunID: "skipped by its schedule", Status: "Skipped", Cause: "scheduled execution"},
+		{RunID: "failed", Status: "Failed", Cause: "webhook"},
+		{RunID: "skipped again", Status: "Skipped", Cause: "webhook"},
+	} {
+		e.JobID, e.Ended = "j", w.now().Add(time.Duration(i)*time.Minute)
+		e.Started = e.Ended
+		for _, op := range w.sys.Activity.ExecutionOps(e) {
+			items = append(items, op.Item)
+		}
+	}
+	if err := w.table.PutMany(t.Context(), items); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		filter admin.ExecutionFilter
+		want   string
+	}{
+		{admin.ExecutionFilter{News: true}, "failed, skipped by its schedule, told"},
+		{admin.ExecutionFilter{}, "skipped again, failed, skipped by its schedule, skipped, told"},
+	} {
+		page, err := w.Executions(t.Context(), tt.filter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, e := range page.Runs {
+			got = append(got, e.RunID)
+		}
+		if strings.Join(got, ", ") != tt.want {
+			t.Errorf("%+v shows %q, want %q", tt.filter, got, tt.want)
+		}
+	}
+}
+
 func TestUpdatesAreFilteredByWhoAndWhat(t *testing.T) {
 	w := newWorld(t)
 	if _, err := w.sys.Jobs.Clone(t.Context(), mustJob(t, w, companyJob), "", "bo"); err != nil {

@@ -89,10 +89,11 @@ type executionsPage struct {
 func (c *console) executions(q *request) error {
 	f := admin.ExecutionFilter{Status: q.query("status"), Job: q.query("job"), Chain: q.query("chain"), Limit: perPage, Cursor: q.query("after")}
 	body := executionsPage{Tab: "execution", Filter: q.r.URL.Query(), Statuses: []run.Status{run.Success, run.Partial, run.Failed, run.Skipped}}
+	f.News = f.Status == "" && q.query("skipped") == ""
 	var wrong string
 	f.From, f.To, wrong = q.days()
 	body.Wrong = wrong
-	body.Filtered = f.Status+f.Job+f.Chain != "" || !f.From.IsZero() || !f.To.IsZero()
+	body.Filtered = f.Status+f.Job+f.Chain+q.query("skipped") != "" || !f.From.IsZero() || !f.To.IsZero()
 	page, err := c.admin.Executions(q.ctx(), f)
 	if err != nil {
 		return err
@@ -113,7 +114,7 @@ func (c *console) executions(q *request) error {
 			return err
 		}
 	}
-	body.ShowEmpty = len(body.Rows) == 0 && !body.Filtered && f.Cursor == ""
+	body.ShowEmpty = len(body.Rows) == 0 && !body.Filtered && f.Cursor == "" && page.Next == ""
 	return q.show("executions", "Activity", body)
 }
 

@@ -62,7 +62,7 @@ func TestTheWeeklyComparisonIsLeftOutByTheJobsPage(t *testing.T) {
 	w.connect()
 	j := w.job("Company Sync_HubSpot")
 	const option = "options.noComparison"
-	p := w.open("/jobs/" + j.ID + "/edit/configure").says(200, "Leave out the weekly comparison")
+	p := w.open("/jobs/"+j.ID+"/edit/configure").says(200, "Leave out the weekly comparison")
 	p.set(option, "on").press("save").says(200, "The job is saved")
 	if o := w.job(j.Name).Options; !o.NoComparison || !o.RealTime {
 		t.Errorf("options %+v", o)

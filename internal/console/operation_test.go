@@ -11,11 +11,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"hubspotconnector/internal/activity"
 	"hubspotconnector/internal/chain"
 	"hubspotconnector/internal/gainsight/gainsightsim"
 	"hubspotconnector/internal/hubspot/hubspotsim"
 	"hubspotconnector/internal/run"
 	"hubspotconnector/internal/schedule"
+	"hubspotconnector/internal/table"
 )
 
 // ended waits until n runs have ended, and returns them, newest first.
@@ -259,4 +261,30 @@ func TestAnAmbiguousOwnerStandsFirst(t *testing.T) {
 	}
 	w.want(w.post("/avatars/retry", url.Values{"job": {w.job("User Sync_HubSpot").ID}}), http.StatusSeeOther)
 	w.ended(2)
+}
+
+func TestSkippedRealTimeRunsAreShownIfAskedFor(t *testing.T) {
+	w := newWorld(t)
+	w.connect()
+	at := time.Now()
+	for _, e := range []activity.Execution{
+		{RunID: "01J1", Job: "Told", Status: "Success", Cause: "webhook", Started: at, Ended: at},
+		{RunID: "01J2", Job: "Waited", Status: "Skipped", Cause: "webhook", Started: at, Ended: at},
+	} {
+		for _, op := range w.sys.Activity.ExecutionOps(e) {
+			if err := w.sys.Runs.Table.PutMany(t.Context(), []table.Item{op.Item}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, tt := range []struct {
+		path  string
+		shown bool
+	}{
+		{"/activity", false}, {"/activity?status=&job=&from=&to=", false}, {"/activity?skipped=on", true}, {"/activity?status=Skipped", true},
+	} {
+		if got := strings.Contains(w.want(w.get(tt.path), 200).body, "/activity/runs/01J2"); got != tt.shown {
+			t.Errorf("%s shows the skipped run: %v", tt.path, got)
+		}
+	}
 }
