@@ -47,7 +47,7 @@ func remoteFlag(set flagSet) func() (*remote, error) {
 		}
 		token, _ := serve.Lookup(tokenName)
 		if token == "" {
-			return nil, fault.New(fault.Invalid, "Put a token of the deployment's issuer into the environment's %s.", tokenName)
+			return nil, fault.New(fault.Invalid, "Put a token into the environment's %s: one of the deployment's issuer, or for a console on this machine what stands in the file token of its data folder.", tokenName)
 		}
 		base := strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(*address, "/"), api.Prefix), "/") + api.Prefix
 		return &remote{base: base, token: secret.Text(token), client: &http.Client{
@@ -130,7 +130,7 @@ func refused(resp *http.Response, answer []byte) error {
 		return fault.New(kind, "%s does not answer like a deployment of the connector (HTTP %d). Check the address in -api.", resp.Request.URL.Host, resp.StatusCode)
 	}
 	if resp.StatusCode == http.StatusUnauthorized {
-		return fault.New(fault.Invalid, "The deployment does not accept the token in %s. Get a new one from its issuer.", tokenName)
+		return fault.New(fault.Invalid, "The deployment does not accept the token in %s. Get a new one from its issuer; on this machine serve makes one at each start.", tokenName)
 	}
 	text := p.Detail
 	for _, e := range p.Errors {

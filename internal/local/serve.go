@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -96,7 +97,13 @@ func serveFolder(ctx context.Context, dir string, s connector.Settings, v vendor
 		PublicURL: "http://" + back.Host, Now: v.now, Explain: console.Explain,
 		SessionKey: sys.Settings.SessionKey,
 	})
-	if err := greet(ctx, svc, link, sim, out); err != nil {
+	token, forget, err := keepToken(dir)
+	if err != nil {
+		return err
+	}
+	defer forget()
+	door.TakeToken(token)
+	if err := greet(ctx, svc, link, filepath.Join(dir, tokenFile), sim, out); err != nil {
 		return err
 	}
 	if browse {
@@ -121,7 +128,7 @@ func onThisMachine(u *url.URL) bool {
 }
 
 // greet says where the console is, and what waits there.
-func greet(ctx context.Context, svc *admin.Service, link string, sim *simulation, out io.Writer) error {
+func greet(ctx context.Context, svc *admin.Service, link, tokenAt string, sim *simulation, out io.Writer) error {
 	_, cut, err := svc.Active(ctx)
 	if err != nil {
 		return err
@@ -130,6 +137,7 @@ func greet(ctx context.Context, svc *admin.Service, link string, sim *simulation
 	if sim != nil {
 		say(out, "HubSpot and Gainsight are simulated. What arrived in Gainsight, and changes to make in HubSpot:\n  %s%s\n", svcOrigin(link), demoPath)
 	}
+	say(out, "Programs, and commands with -api %s, send the token in\n  %s\n", svcOrigin(link), tokenAt)
 	if len(cut) > 0 {
 		say(out, "%s cut off. Go on with them on the page Activity.\n", count(len(cut), "execution"))
 	}

@@ -3,12 +3,15 @@ package main_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -212,6 +215,41 @@ func TestServeLetsInNobodyWithoutTheLink(t *testing.T) {
 	req.Header.Set("Sec-Fetch-Site", "cross-site")
 	if status, _, _ := s.do(req); status != http.StatusForbidden {
 		t.Errorf("another site's form: %d", status)
+	}
+}
+
+func TestCommandsReachTheConsoleOfThisMachineByItsToken(t *testing.T) {
+	w := newWorld(t, hubspotsim.Options{}, hubspotsim.DemoOptions{})
+	file := filepath.Join(w.data, "token")
+	if err := errors.Join(os.MkdirAll(w.data, 0o700), os.WriteFile(file, []byte("of a start that was killed"), 0o644)); err != nil { //nolint:gosec // it is what others could read
+		t.Fatal(err)
+	}
+	cmd, _, _ := w.command(context.WithoutCancel(t.Context()), "serve", "-no-browser")
+	s := startServe(t, cmd)
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the token: %+v, %v", info, err)
+	}
+	token, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	export := func(token string) (string, error) {
+		cmd := exec.CommandContext(t.Context(), binary, "export", "-", "-api", s.origin)
+		cmd.Env = []string{"HOME=" + t.TempDir(), "HUBSPOT_GAINSIGHT_TOKEN=" + token}
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	if out, _ := export(strings.TrimSpace(string(token))); !strings.Contains(out, "There is no connection yet.") { // the console itself says so
+		t.Errorf("with the token: %s", out)
+	}
+	if out, err := export("of a start that was killed"); err == nil || !strings.Contains(out, "does not accept the token") {
+		t.Errorf("with another: %v\n%s", err, out)
+	}
+	if rest := s.end(); !strings.Contains(rest, file) {
+		t.Errorf("it does not say where the token is: %s", rest)
+	}
+	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("after its end: %v", err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -9,6 +10,7 @@ import (
 	"sync"
 
 	"hubspotconnector/internal/fault"
+	"hubspotconnector/internal/secret"
 )
 
 // link is the way in on a laptop.
@@ -28,6 +30,23 @@ func NewLink(c Config) (d *Door, url string) {
 		d.refuse(w, r, http.StatusUnauthorized, "Open the link that was printed when the console started. It works once; start the console again for another.")
 	})
 	return d, strings.TrimSuffix(c.PublicURL, "/") + "/?token=" + token
+}
+
+// TakeToken also lets in, as the operator, what sends the token as bearer token. A
+// token needs at least 32 characters; it panics on a shorter one. Call it before the
+// door is used, with a door of NewLink.
+func (d *Door) TakeToken(token secret.Text) {
+	if len(token) < 32 {
+		panic("a token of fewer than 32 characters can be guessed")
+	}
+	kept := sha256.Sum256([]byte(token))
+	d.bearer = func(_ context.Context, sent string) (Person, error) {
+		given := sha256.Sum256([]byte(sent))
+		if subtle.ConstantTimeCompare(given[:], kept[:]) != 1 {
+			return Person{}, fault.New(fault.Invalid, "The token is not that of this start of the console.")
+		}
+		return Operator, nil
+	}
 }
 
 // Operator is who comes in by the link.

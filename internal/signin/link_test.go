@@ -10,12 +10,15 @@ import (
 	"hubspotconnector/internal/signin"
 )
 
+const programs = "a-token-of-more-than-32-characters-for-programs"
+
 func newLaptop(t *testing.T) (origin, link string) {
 	t.Helper()
 	var handler http.Handler
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
 	t.Cleanup(s.Close)
 	d, link := signin.NewLink(signin.Config{PublicURL: s.URL, SessionKey: key(sessionKey)})
+	d.TakeToken(programs)
 	handler = pages(d)
 	return s.URL, link
 }
@@ -72,4 +75,39 @@ func TestWithoutTheLinkNothingOpens(t *testing.T) {
 	if p := get(t, browser(t), link); p.status != 200 {
 		t.Errorf("the right one after wrong ones: %d", p.status)
 	}
+}
+
+func TestALaptopTakesItsOwnTokenFromPrograms(t *testing.T) {
+	origin, link := newLaptop(t)
+	_, opens, _ := strings.Cut(link, "token=")
+	for _, tt := range []struct {
+		name, token string
+		want        int
+	}{
+		{"its own", programs, 200},
+		{"another", programs + "x", 401},
+		{"a part of it", programs[:32], 401},
+		{"none", "", 401},
+		{"that of the link", opens, 401},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, origin+"/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+tt.token)
+		resp, err := browser(t).Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != tt.want || len(resp.Cookies()) > 0 {
+			t.Errorf("%s: %d with cookies %v, want %d", tt.name, resp.StatusCode, resp.Cookies(), tt.want)
+		}
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a short token is taken")
+		}
+	}()
+	(&signin.Door{}).TakeToken("short")
 }
