@@ -49,7 +49,8 @@ func (s *Service) Executions(ctx context.Context, f ExecutionFilter) (ExecutionP
 	p := pager[activity.Execution]{limit: f.Limit}
 	span := activity.Span{From: f.From, To: f.To, After: f.Cursor}
 	err := s.Connector.Activity.ScanExecutions(ctx, f.Job, span, func(e activity.Execution, at string) bool {
-		return p.visit(e, at, (f.Status == "" || e.Status == f.Status) && (f.Chain == "" || e.Chain == f.Chain) && !(f.News && e.Status == string(run.Skipped) && e.Cause == webhook.Cause))
+		idle := f.News && e.Status == string(run.Skipped) && e.Cause == webhook.Cause
+		return p.visit(e, at, !idle && (f.Status == "" || e.Status == f.Status) && (f.Chain == "" || e.Chain == f.Chain))
 	})
 	return ExecutionPage{p.list, p.next}, err
 }

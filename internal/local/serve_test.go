@@ -221,7 +221,7 @@ func TestServeLetsInNobodyWithoutTheLink(t *testing.T) {
 func TestCommandsReachTheConsoleOfThisMachineByItsToken(t *testing.T) {
 	w := newWorld(t, hubspotsim.Options{}, hubspotsim.DemoOptions{})
 	file := filepath.Join(w.data, "token")
-	if err := errors.Join(os.MkdirAll(w.data, 0o700), os.WriteFile(file, []byte("of a start that was killed"), 0o644)); err != nil { //nolint:gosec // it is what others could read
+	if err := errors.Join(os.MkdirAll(w.data, 0o700), os.WriteFile(file, []byte("of a start that was killed"), 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	cmd, _, _ := w.command(context.WithoutCancel(t.Context()), "serve", "-no-browser")

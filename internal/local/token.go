@@ -22,7 +22,7 @@ func keepToken(dir string) (token secret.Text, forget func(), err error) {
 	if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) { // so that the new one has its own permissions
 		return "", nil, noToken(err)
 	}
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the data folder is the operator's choice
 	if err != nil {
 		return "", nil, noToken(err)
 	}
