@@ -134,15 +134,14 @@ type backlogs struct {
 	jobs   map[string]job.Job     // those that have one
 	chains []chain.Chain
 	slices map[string]Progress // :: job → its slice at work
-	done   map[string]*Backlog // :: job → how it stands; nil while that is looked for
+	done   map[string]*Backlog // :: job → how it stands
 }
 
-// of returns how the backlog of a job stands, nil while that is looked for.
+// of returns how the backlog of a job stands.
 func (v *backlogs) of(ctx context.Context, id string) (*Backlog, error) {
 	if known, ok := v.done[id]; ok {
 		return known, nil
 	}
-	v.done[id] = nil
 	stored, j := v.stored[id], v.jobs[id]
 	b := &Backlog{
 		Job: id, JobName: j.Name, Work: workOf(stored), State: Due, Total: stored.Total, Settled: stored.Read, Percent: -1, Since: stored.Opened,
@@ -183,23 +182,19 @@ func (v *backlogs) of(ctx context.Context, id string) (*Backlog, error) {
 // them. It reports whether that is known.
 func (v *backlogs) wait(ctx context.Context, b *Backlog, begins *time.Time) (known bool, err error) {
 	known = true
-	seen := map[string]bool{}
-	for _, c := range v.chains {
-		for _, id := range c.Jobs[:max(0, slices.Index(c.Jobs, b.Job))] {
-			if _, has := v.jobs[id]; !has || seen[id] {
-				continue
-			}
-			seen[id] = true
-			b.WaitsFor = append(b.WaitsFor, v.jobs[id].Name)
-			before, err := v.of(ctx, id)
-			if err != nil {
-				return false, err
-			}
-			if before == nil || before.End.IsZero() { // nil: they wait for each other
-				known = false
-			} else if before.End.After(*begins) {
-				*begins = before.End
-			}
+	for _, id := range chain.Before(v.chains, b.Job) {
+		if _, has := v.jobs[id]; !has {
+			continue
+		}
+		b.WaitsFor = append(b.WaitsFor, v.jobs[id].Name)
+		before, err := v.of(ctx, id)
+		if err != nil {
+			return false, err
+		}
+		if before.End.IsZero() {
+			known = false
+		} else if before.End.After(*begins) {
+			*begins = before.End
 		}
 	}
 	return known, nil

@@ -107,8 +107,8 @@ func TestBacklogsTellWhatTheyWaitFor(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, map[string]want{
-			companyJob: {Work: admin.FirstLoad, State: admin.WaitsForJobs, WaitsFor: []string{peopleJob}},
-			peopleJob:  {Work: admin.FirstLoad, State: admin.WaitsForJobs, WaitsFor: []string{companyJob}},
+			companyJob: {Work: admin.FirstLoad, State: admin.Due, In: 24 * time.Hour}, // neither waits
+			peopleJob:  {Work: admin.FirstLoad, State: admin.Due, In: 24 * time.Hour},
 		}},
 		{"without a permission", []run.Backlog{{Job: company, Spans: first, Total: 10, PerDay: 10}}, func() {
 			if err := w.sys.Connections.NeedsReauthorization(t.Context(), w.conn.ID); err != nil {

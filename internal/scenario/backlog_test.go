@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"hubspotconnector/internal/budget"
+	jobchain "hubspotconnector/internal/chain"
 	"hubspotconnector/internal/hubspot/hubspotsim"
 	"hubspotconnector/internal/job"
 	"hubspotconnector/internal/run"
@@ -92,6 +93,29 @@ func (w *world) open(name string) {
 	if err := w.bolt.Write(w.t.Context(), []table.Op{run.BacklogOp(b)}); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// Chains that have the same jobs in opposite order keep no backlog from being done.
+func TestBacklogsOfJobsInOppositeOrderAreDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := smallWorld(t)
+		ended(t, "first", w.run(chain).Runs)
+		other := jobchain.Chain{Name: "The other way", Jobs: []string{w.job(syncPeople).ID, w.job(syncCompanies).ID}}
+		if _, err := w.sys.Chains.Save(t.Context(), other, "tester"); err != nil {
+			t.Fatal(err)
+		}
+		w.open(syncCompanies)
+		w.open(syncPeople)
+		w.advance(time.Minute)
+		for _, mode := range []run.Input{{Chain: chain.Chain, Mode: run.ModeBacklog}, {Chain: "The other way", Mode: run.ModeBacklog}} {
+			w.run(mode)
+		}
+		for _, name := range []string{syncCompanies, syncPeople} {
+			if left := w.backlog(name).Spans; len(left) != 0 {
+				t.Errorf("%s has %d spans left, want none", name, len(left))
+			}
+		}
+	})
 }
 
 // lanes are records that both lanes come to in the same second.

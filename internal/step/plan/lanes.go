@@ -2,9 +2,9 @@ package plan
 
 import (
 	"context"
-	"slices"
 	"time"
 
+	"hubspotconnector/internal/chain"
 	"hubspotconnector/internal/fault"
 	"hubspotconnector/internal/job"
 	"hubspotconnector/internal/run"
@@ -89,19 +89,8 @@ func (p *Planner) ready(ctx context.Context, j job.Job, b run.Backlog) (bool, er
 
 // behind returns the jobs before a job in its chains.
 func (p *Planner) behind(ctx context.Context, id string) ([]string, error) {
-	chains, err := p.Chains.With(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	var before []string
-	for _, c := range chains {
-		for _, other := range c.Jobs[:slices.Index(c.Jobs, id)] {
-			if !slices.Contains(before, other) {
-				before = append(before, other)
-			}
-		}
-	}
-	return before, nil
+	chains, err := p.Chains.List(ctx)
+	return chain.Before(chains, id), err
 }
 
 // slice lets the run read the next slice of the job's backlog.
