@@ -15,7 +15,7 @@ import (
 	"hubspotconnector/internal/ootb"
 )
 
-var million = flag.Bool("million", false, "load a million contacts at Gainsight's own limits; takes an hour")
+var million = flag.Bool("million", false, "load a million contacts at Gainsight's own limits; takes some minutes")
 
 // load is a first load that takes weeks, beside which HubSpot changes every day.
 type load struct {

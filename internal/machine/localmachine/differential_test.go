@@ -33,7 +33,7 @@ const account = "arn:aws:states:us-east-1:000000000000:"
 
 // engineLacks names the scenarios that the engine cannot run as Step Functions
 // would, and why.
-var engineLacks = map[string]string{ //nolint:gochecknoglobals // a constant
+var engineLacks = map[string]string{
 	"a broken branch leads to SkipRest":                       "its children outlive a branch that failed",
 	"a lost connection gives the run up, too":                 "a failing item of a Map does not stop the Map",
 	"a lost lease gives the run up, and no other part begins": "the same",
@@ -77,12 +77,12 @@ func (s scenario) waits() bool {
 func forwarder(t *testing.T) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "bootstrap")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-tags", "lambda.norpc", "-o", binary, "./testdata/forward") //nolint:gosec // our own code
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-tags", "lambda.norpc", "-o", binary, "./testdata/forward")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
-	program, err := os.ReadFile(binary) //nolint:gosec // just built
+	program, err := os.ReadFile(binary)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,11 +173,11 @@ func createFunction(t *testing.T, e awstest.Engine, name, code, target string) {
 		t.Fatal(err)
 	}
 	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=000000000000/20261124/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=0")
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := (&http.Client{}).Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if answer, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusCreated {
 		t.Fatalf("create function %s: %d %s", name, resp.StatusCode, answer)
 	}
