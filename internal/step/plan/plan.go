@@ -114,6 +114,11 @@ func (p *Planner) Round(ctx context.Context, in Input) (Output, error) {
 	if len(jobs) == 0 {
 		return Output{Turn: step.Turn{Status: step.Nothing}}, nil
 	}
+	for _, j := range jobs {
+		if more, err := p.adopt(ctx, j); more || err != nil {
+			return Output{Turn: step.Turn{Status: step.More}}, err
+		}
+	}
 	runs := make([]run.Run, len(jobs))
 	schemas := map[string]record.Schema{}
 	for i, j := range jobs {
@@ -142,6 +147,15 @@ func (p *Planner) Round(ctx context.Context, in Input) (Output, error) {
 		return Output{}, err
 	}
 	return answer(round), nil
+}
+
+// adopt lets runs find what an earlier version has delivered. It reports whether
+// another call has to go on.
+func (p *Planner) adopt(ctx context.Context, j job.Job) (more bool, err error) {
+	if p.Marked == nil {
+		return false, nil
+	}
+	return p.Marked.Delta.Adopt(ctx, j.ID, step.Short)
 }
 
 func lane(f staging.Plan) run.Lane {

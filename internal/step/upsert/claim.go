@@ -112,6 +112,8 @@ func (w *work) tryClaim(ctx context.Context, rows []*item) ([]*item, error) {
 		for _, key := range it.keys {
 			if held[key].Source != it.id {
 				wanted[key] = delta.Claim{Source: it.id}
+			} else if it.was.Stored == 0 { // of a run that died before it noted more
+				it.tried = true
 			}
 		}
 		free = append(free, it)
