@@ -15,7 +15,7 @@ import (
 	"hubspotconnector/internal/table"
 )
 
-// Book is the prints of one job. It remembers the pages that it has read, so that
+// Book is the prints of one job. It remembers some pages that it has read, so that
 // what is read of a record is as old as the first reading of its page. It is used
 // by one goroutine.
 type Book struct {
@@ -79,11 +79,18 @@ func (b *Book) page(at string) *page {
 	return b.pages[i]
 }
 
-// readers is how many pages are read at once.
-const readers = 8
+// readers is how many pages are read at once, and enough how many are remembered: a
+// page takes some 30 KB, and records that changed here and there have one each.
+const (
+	readers = 8
+	enough  = 300
+)
 
 // read reads the pages of records that were not read yet.
 func (b *Book) read(ctx context.Context, sources []string) error {
+	if len(b.pages) > enough {
+		b.pages = nil
+	}
 	places := map[string]bool{}
 	for _, id := range sources {
 		if b.page(place(id)) == nil {

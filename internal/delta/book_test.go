@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -139,6 +140,58 @@ func TestNothingIsLeftOfARecordThatIsForgotten(t *testing.T) {
 	known, readErr := s.Prints(t.Context(), "j1", ids)
 	if err != nil || readErr != nil || items < 5 || len(known) != 0 {
 		t.Errorf("%d pages, %d prints, %v, %v; want empty pages", items, len(known), err, readErr)
+	}
+}
+
+// listed counts what is listed.
+type listed struct {
+	table.Table
+	queries atomic.Int64
+}
+
+func (l *listed) Query(ctx context.Context, partition string, r table.Range, limit int, cursor string, descending bool) (table.Page, error) {
+	l.queries.Add(1)
+	return l.Table.Query(ctx, partition, r, limit, cursor, descending)
+}
+
+// Records that changed here and there have a page each, of which a book remembers some
+// only: all of them would take more memory than a step has.
+func TestABookRemembersSomePages(t *testing.T) {
+	s := newStore(t)
+	ids := fill(t, s, 64*420, 640)
+	l := &listed{Table: s.Table}
+	book := (&delta.Store{Table: l}).Book("j1")
+	some := func(from, to int) (sparse []string) {
+		for page := from; page < to; page++ {
+			sparse = append(sparse, ids[64*page])
+		}
+		return sparse
+	}
+	read := func(sparse []string) int64 {
+		before := l.queries.Load()
+		if known, err := book.Prints(t.Context(), sparse); err != nil || len(known) != len(sparse) {
+			t.Fatalf("%d prints, %v, want %d", len(known), err, len(sparse))
+		}
+		return l.queries.Load() - before
+	}
+	first := read(some(0, 100))
+	if again := read(some(0, 100)); first < 90 || again != 0 {
+		t.Errorf("%d pages were read, and %d of them again", first, again)
+	}
+	for from := 100; from < 420; from += 80 {
+		read(some(from, from+80))
+	}
+	known, err := book.Prints(t.Context(), some(0, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again := read(some(0, 100)); again < 90 {
+		t.Errorf("only %d of the first pages are read again, so that 420 are remembered", again)
+	}
+	p := known[ids[0]]
+	p.Hash = "changed"
+	if err := book.Put(t.Context(), map[string]*delta.Print{ids[0]: &p}); err != nil {
+		t.Error(err)
 	}
 }
 
