@@ -170,11 +170,11 @@ const (
 	endWithin = 5 * time.Second
 )
 
-// keep makes the scheduler follow what is stored, and deletes old files. Runs that
-// were cut off are left to the people.
+// keep makes the scheduler follow what is stored, starts what nobody is at, and deletes
+// old files. Runs that were cut off are left to the people.
 func keep(ctx context.Context, sys *inprocess.System, log *slog.Logger) {
-	if _, err := sys.Keeper.Repair(ctx); err != nil && ctx.Err() == nil {
-		log.ErrorContext(ctx, "schedules not repaired", "error", err.Error())
+	if err := sys.Sweep.Tend(ctx); err != nil && ctx.Err() == nil {
+		log.ErrorContext(ctx, "not everything was tended", "error", err.Error())
 	}
 	if err := sys.Tidy(ctx); err != nil && ctx.Err() == nil {
 		log.ErrorContext(ctx, "old files not deleted", "error", err.Error())

@@ -18,6 +18,10 @@ import (
 	"time"
 
 	"hubspotconnector/internal/hubspot/hubspotsim"
+	jobs "hubspotconnector/internal/job"
+	"hubspotconnector/internal/run"
+	"hubspotconnector/internal/table"
+	"hubspotconnector/internal/table/bolttable"
 	"hubspotconnector/internal/truth"
 )
 
@@ -185,12 +189,30 @@ func TestServeTakesANewcomerFromEmptyToAFinishedChain(t *testing.T) {
 		t.Errorf("at its end it says %q", rest)
 	}
 
+	w.leaveABacklog()
 	again := start()
 	again.Jar = s.Jar // the session outlives the process
+	again.until("/api/v1/runs", regexp.MustCompile(`"cause":"backlog","status":"Partial Success"`))
 	if body := again.page("/jobs"); !strings.Contains(body, "Company Sync_HubSpot") || !strings.Contains(body, "Success") {
 		t.Errorf("after a restart:\n%s", body)
 	}
 	again.end()
+}
+
+// leaveABacklog leaves all companies to slices, at which nobody is.
+func (w *world) leaveABacklog() {
+	w.t.Helper()
+	items, err := bolttable.Open(filepath.Join(w.data, "table.db"), bolttable.Options{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	j, err := (&jobs.Store{Table: items}).Find(w.t.Context(), "Company Sync_HubSpot")
+	if err == nil {
+		err = items.Write(w.t.Context(), []table.Op{run.BacklogOp(run.Backlog{Job: j.ID, Opened: time.Now(), Spans: []run.Span{{Opened: time.Now()}}})})
+	}
+	if err := errors.Join(err, items.Close()); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 func TestServeLetsInNobodyWithoutTheLink(t *testing.T) {

@@ -45,7 +45,13 @@ type Output struct {
 // the error.
 func (s *Sweeper) All(ctx context.Context) (Output, error) {
 	out, err := s.Close(ctx)
-	errs := []error{err}
+	return out, errors.Join(err, s.Tend(ctx))
+}
+
+// Tend does everything but closing what is open. What cannot be done keeps nothing else
+// from it, and is in the error.
+func (s *Sweeper) Tend(ctx context.Context) error {
+	var errs []error
 	for _, also := range []struct {
 		what string
 		do   func(context.Context) error
@@ -60,7 +66,7 @@ func (s *Sweeper) All(ctx context.Context) (Output, error) {
 	if s.Measure != nil {
 		errs = append(errs, s.Measure(ctx))
 	}
-	return out, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // Close looks at every open round. A round whose execution still runs is left
