@@ -86,32 +86,48 @@ const (
 	enough  = 300
 )
 
+// tries bounds how often pages are read again that another one has written meanwhile.
+const tries = 10
+
 // read reads the pages of records that were not read yet.
 func (b *Book) read(ctx context.Context, sources []string) error {
 	if len(b.pages) > enough {
 		b.pages = nil
 	}
-	places := map[string]bool{}
-	for _, id := range sources {
-		if b.page(place(id)) == nil {
-			places[place(id)] = true
+	for range tries {
+		places := map[string]bool{}
+		for _, id := range sources {
+			if at := place(id); b.page(at) == nil {
+				places[at] = true
+			}
+		}
+		if len(places) == 0 {
+			return nil
+		}
+		if err := b.fetch(ctx, slices.Sorted(maps.Keys(places))); err != nil {
+			return err
 		}
 	}
-	left := slices.Sorted(maps.Keys(places))
-	if len(left) == 0 {
-		return nil
-	}
-	if err := b.walk(ctx, left[:1]); err != nil {
+	return busy()
+}
+
+// busy is the error of pages that change all the time.
+func busy() error {
+	return fault.New(fault.Transient, "Too many wrote what is known of neighbouring records at once. It is tried again.")
+}
+
+// fetch reads the pages of places, which are sorted, several at once if they are many.
+// One that is divided meanwhile may leave a place without its page.
+func (b *Book) fetch(ctx context.Context, places []string) error {
+	if err := b.walk(ctx, places[:1]); err != nil {
 		return err
 	}
-	first := b.page(left[0])
-	all := len(left)
-	left = slices.DeleteFunc(left, first.covers)
+	left := slices.DeleteFunc(slices.Clone(places), b.page(places[0]).covers)
 	if len(left) == 0 {
 		return nil
 	}
-	pages := len(left) / (all - len(left)) // if the others hold as many
-	n := min(readers, pages/4+1)           // neighbours may both read one page
+	pages := len(left) / (len(places) - len(left)) // if the others hold as many
+	n := min(readers, pages/4+1)                   // neighbours may both read one page
 	books := make([]Book, n)
 	group, ctx := errgroup.WithContext(ctx)
 	for i := range books {
@@ -155,27 +171,32 @@ func (b *Book) add(p *page) {
 
 // load reads the page that covers a place. One that is not stored has version 0.
 func (b *Book) load(ctx context.Context, at string) (*page, error) {
-	found, err := b.table.Query(ctx, pages(b.job), table.Range{To: at + behind}, 1, "", true)
-	if err != nil {
-		return nil, err
+	for range tries {
+		found, err := b.table.Query(ctx, pages(b.job), table.Range{To: at + behind}, 1, "", true)
+		if err != nil {
+			return nil, err
+		}
+		if len(found.Items) == 0 {
+			return &page{start: firstPage}, nil // it is stored before any other
+		}
+		p, err := decode(found.Items[0])
+		if err != nil || p.covers(at) {
+			return p, err
+		}
+		gap := &page{start: p.end}
+		next, err := b.table.Query(ctx, pages(b.job), table.Range{From: gap.start}, 1, "", false)
+		if err != nil {
+			return nil, err
+		}
+		if len(next.Items) > 0 {
+			gap.end = next.Items[0].Sort
+		}
+		if gap.covers(at) { // else it was filled meanwhile
+			return gap, nil
+		}
 	}
-	if len(found.Items) == 0 {
-		return &page{start: firstPage}, nil // it is stored before any other
-	}
-	p, err := decode(found.Items[0])
-	if err != nil || p.end == "" || at < p.end {
-		return p, err
-	}
-	gap := &page{start: p.end}
-	next, err := b.table.Query(ctx, pages(b.job), table.Range{From: gap.start}, 1, "", false)
-	if err == nil && len(next.Items) > 0 {
-		gap.end = next.Items[0].Sort
-	}
-	return gap, err
+	return nil, busy()
 }
-
-// putTries bounds how often a page is read again that another one has written.
-const putTries = 10
 
 // Put stores prints, nil to forget a record, unless somebody else has changed one
 // since it was read: fault.Conflict. Prints of a page are stored as one, those of
@@ -192,8 +213,8 @@ func (b *Book) Put(ctx context.Context, prints map[string]*Print) error {
 		if !b.isLost(err) {
 			return fmt.Errorf("store %d prints: %w", len(prints), err)
 		}
-		if try == putTries {
-			return fault.Wrap(err, fault.Transient, "Too many wrote what is known of neighbouring records at once. It is tried again.")
+		if try == tries {
+			return busy()
 		}
 	}
 }

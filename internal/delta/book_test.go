@@ -195,6 +195,69 @@ func TestABookRemembersSomePages(t *testing.T) {
 	}
 }
 
+// meddled lets another one write while a book reads: before it reads behind a place,
+// once it has read what lies between two pages.
+type meddled struct {
+	table.Table
+	behind string
+	meddle func()
+	read   chan struct{}
+
+	once, seen sync.Once
+}
+
+func (m *meddled) Query(ctx context.Context, partition string, r table.Range, limit int, cursor string, descending bool) (table.Page, error) {
+	if descending && r.To > m.behind {
+		<-m.read
+		m.once.Do(m.meddle)
+	}
+	page, err := m.Table.Query(ctx, partition, r, limit, cursor, descending)
+	if !descending {
+		m.seen.Do(func() { close(m.read) })
+	}
+	return page, err
+}
+
+// What one reader has read may be divided by somebody else before the next one reads.
+func TestPagesThatAreDividedWhileTheyAreReadAreReadAgain(t *testing.T) {
+	s := newStore(t)
+	ids := fill(t, s, 64, 64)
+	sources, others := ids[:1], map[string]*delta.Print{}
+	for i := range 400 {
+		id := strconv.Itoa(90_000_000_000 + 1000*i)
+		if others[id] = (&delta.Print{Hash: id}); i%10 == 5 {
+			sources = append(sources, strconv.Itoa(90_000_000_000+1000*i))
+		}
+	}
+	m := &meddled{Table: s.Table, behind: "119000035", read: make(chan struct{}), meddle: func() {
+		if err := s.Book("j1").Put(t.Context(), others); err != nil {
+			t.Error(err)
+		}
+	}}
+	known, err := (&delta.Store{Table: m}).Book("j1").Prints(t.Context(), sources)
+	if err != nil || known[ids[0]].GSID == "" {
+		t.Errorf("%d prints, %v", len(known), err)
+	}
+}
+
+// filled always has a page where another one ends.
+type filled struct{ table.Table }
+
+func (f filled) Query(ctx context.Context, partition string, r table.Range, limit int, cursor string, descending bool) (table.Page, error) {
+	if !descending {
+		return table.Page{Items: []table.Item{{Key: table.Key{Partition: partition, Sort: r.From}}}}, nil
+	}
+	return f.Table.Query(ctx, partition, r, limit, cursor, descending)
+}
+
+func TestPagesThatChangeAllTheTimeAreTriedAgainLater(t *testing.T) {
+	s := newStore(t)
+	fill(t, s, 64, 64)
+	if _, err := (&delta.Store{Table: filled{s.Table}}).Prints(t.Context(), "j1", []string{"99999999999"}); !fault.Is(err, fault.Transient) {
+		t.Errorf("err = %v, want Transient", err)
+	}
+}
+
 // shaky loses a write, or its answer, when it is told to.
 type shaky struct {
 	table.Table
