@@ -84,12 +84,12 @@ func (w *work) bury(ctx context.Context, items []*item) error {
 
 // inherited leaves out the rows whose identifiers other records hold by now.
 func (w *work) inherited(ctx context.Context, items []*item) error {
+	if w.plan.Unique {
+		return w.heirs(ctx, items)
+	}
 	var keys []string
 	for _, it := range items {
 		keys = append(keys, it.was.Keys...)
-	}
-	if w.plan.Unique {
-		return w.heirs(ctx, items)
 	}
 	if len(keys) == 0 {
 		return nil

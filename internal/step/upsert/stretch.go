@@ -22,44 +22,31 @@ type known struct {
 	avatar string // users only
 }
 
-// look returns what is known of the first of some entries. It is read once, together
-// with that of the next.
-func (w *work) look(ctx context.Context, some []staging.Entry) (known, error) {
-	id := some[0].ID()
-	if k, ok := w.known[id]; ok {
-		return k, nil
+// look returns what is known of the records of entries. :: source id → known
+func (w *work) look(ctx context.Context, entries []staging.Entry) (map[string]known, error) {
+	ids := make([]string, len(entries))
+	for i, e := range entries {
+		ids[i] = e.ID()
 	}
-	wanted := map[string]bool{}
-	for _, e := range some[:min(2*w.batch, len(some))] {
-		if _, ok := w.known[e.ID()]; !ok {
-			wanted[e.ID()] = true
-		}
-	}
-	ids := sorted(wanted)
 	prints, err := w.book.Prints(ctx, ids)
 	if err != nil {
-		return known{}, err
+		return nil, err
 	}
 	links := map[string]avatar.Avatar{}
 	if w.object == users {
 		if links, err = w.Avatars.GetMany(ctx, w.run.Connection, ids); err != nil {
-			return known{}, err
+			return nil, err
 		}
 	}
+	all := make(map[string]known, len(ids))
 	for _, id := range ids {
-		w.known[id] = known{prints[id], links[id].UserGSID}
+		all[id] = known{prints[id], links[id].UserGSID}
 	}
-	return w.known[id], nil
+	return all, nil
 }
 
-// settled forgets what was known of records that have an outcome now.
-func (w *work) settled(stretch []*item) {
-	for _, it := range stretch {
-		delete(w.known, it.id)
-	}
-}
-
-func (w *work) forgetKnown() { w.known, w.book = map[string]known{}, w.Delta.Book(w.plan.Job.ID) }
+// reopen lets what others have stored meanwhile be read.
+func (w *work) reopen() { w.book = w.Delta.Book(w.plan.Job.ID) }
 
 // item is one entry on its way through a stretch.
 type item struct {
@@ -145,13 +132,17 @@ func (w *work) stretch(ctx context.Context, from int) ([]*item, error) {
 	if len(entries) > 0 && entries[0].Gone != nil {
 		batch = 50 // each may take a call of its own
 	}
+	looked := map[string]known{}
 	for i, writes := 0, 0; i < len(entries) && writes < batch && !seen[entries[i].ID()]; i++ {
 		if (entries[i].Gone != nil) != (entries[0].Gone != nil) {
 			break // rows first settle whose they are
 		}
-		k, err := w.look(ctx, entries[i:])
-		if err != nil {
-			return nil, err
+		k, ok := looked[entries[i].ID()]
+		if !ok { // as many as may fill the stretch
+			if looked, err = w.look(ctx, entries[i:min(i+batch-writes, len(entries))]); err != nil {
+				return nil, err
+			}
+			k = looked[entries[i].ID()]
 		}
 		it := &item{entry: entries[i], id: entries[i].ID(), was: k.print, tried: k.print.Tried, avatar: k.avatar}
 		seen[it.id] = true

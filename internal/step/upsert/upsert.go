@@ -140,7 +140,6 @@ type work struct {
 	batch    int // writes of a stretch
 	indexes  map[string]*finder
 	book     *delta.Book
-	known    map[string]known // :: source id → what was read of it ahead
 	// claimed :: source id → the mark of a rejected record that the run tries again
 	claimed map[string]mark.Mark
 	long    bool // the part pauses for long before its next row is sent
@@ -156,7 +155,7 @@ func (u *Upserter) open(ctx context.Context, r run.Run, in Input, at int) (*work
 	}
 	w := &work{
 		Upserter: u, run: r, pass: in.Pass, plan: plan, object: plan.Job.Mapping.Target,
-		batch: 500, book: u.Delta.Book(plan.Job.ID), indexes: map[string]*finder{}, known: map[string]known{}, archived: map[string]bool{},
+		batch: 500, book: u.Delta.Book(plan.Job.ID), indexes: map[string]*finder{}, archived: map[string]bool{},
 	}
 	switch w.object {
 	case people:
@@ -213,7 +212,7 @@ func (w *work) settleAll(ctx context.Context, at run.Part) (run.Part, error) {
 		}
 		writeErr := w.write(ctx, s)
 		if errors.Is(writeErr, errSwapped) {
-			w.forgetKnown()
+			w.reopen()
 			lost++
 			continue
 		}
@@ -224,9 +223,8 @@ func (w *work) settleAll(ctx context.Context, at run.Part) (run.Part, error) {
 		}
 		if lost++; ok {
 			lost = 0
-			w.settled(s)
 		} else {
-			w.forgetKnown()
+			w.reopen()
 		}
 		at = next
 		switch {

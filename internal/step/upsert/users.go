@@ -70,6 +70,7 @@ func (w *work) leavers(ctx context.Context, items []*item) (stay []*item, err er
 			stay = append(stay, it)
 			continue
 		}
+		it.sent = w.plan.Job.Options.DeactivateLeavers
 		leave, gsids = append(leave, it), append(gsids, it.gsid)
 	}
 	if len(leave) == 0 {
@@ -98,6 +99,9 @@ func (w *work) leavers(ctx context.Context, items []*item) (stay []*item, err er
 			w.delivered(it, run.Updated, it.gsid, it.was.Filled)
 			it.changed = true
 		}
+	}
+	for _, it := range leave {
+		_ = it.unsent(err)
 	}
 	return stay, err
 }

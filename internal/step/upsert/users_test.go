@@ -203,3 +203,25 @@ func TestALinkIsStoredThoughALaterCallFails(t *testing.T) {
 		t.Errorf("avatars %q and %q, want both", w.avatar("1"), w.avatar("2"))
 	}
 }
+
+// The user may be deactivated although the answer was lost: an owner who comes back
+// before it was tried again is sent, although nothing else has changed.
+func TestALeaverWithoutAnAnswerIsInDoubt(t *testing.T) {
+	j := users()
+	j.Options.DeactivateLeavers = true
+	w := newWorld(t, j)
+	w.target.add("gsuser", "U1", map[string]any{"SFDCUserName": "ann@us.example"})
+	w.begin(owner("1", "ann@us.example"))
+	w.part()
+	w.begin(archived(owner("1", "ann@us.example")))
+	w.target.fail = func(_ int, what string) (bool, error) { return true, lost() }
+	_, err := w.Part(t.Context(), w.input)
+	wantKind(t, err, fault.Transient)
+	if p := w.print("1"); p.Hash != "" {
+		t.Errorf("print %+v, want one without a fingerprint", p)
+	}
+	w.target.fail = nil
+	w.begin(owner("1", "ann@us.example"))
+	w.part()
+	w.wantCalls("update gsuser 1")
+}
