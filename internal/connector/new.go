@@ -133,9 +133,14 @@ func (c *Connector) vendors(s Settings, p Ports, tokens *token.Store, leases *le
 
 // budgets are the quotas of both vendors: their own, or those of the settings.
 func budgets(l Limits, p Ports) map[string]map[string]*budget.Budget {
-	// Sixteen calls at a time make one write of sixteen; of searches a second has five.
 	quota := func(vendor, name string, windows ...budget.Window) *budget.Budget {
-		return &budget.Budget{Table: p.Table, Name: name, Vendor: vendor, Windows: windows, Lease: 16, Now: p.Now}
+		return &budget.Budget{Table: p.Table, Name: name, Vendor: vendor, Windows: windows, Now: p.Now}
+	}
+	// many is the quota of calls that come by the hundred: sixteen of them are one write.
+	many := func(vendor, name string, windows ...budget.Window) *budget.Budget {
+		b := quota(vendor, name, windows...)
+		b.Lease = 16
+		return b
 	}
 	set := func(w, vendors budget.Window) budget.Window {
 		if w.Calls == 0 {
@@ -148,12 +153,12 @@ func budgets(l Limits, p Ports) map[string]map[string]*budget.Budget {
 	return map[string]map[string]*budget.Budget{
 		// HubSpot's limits of an OAuth app per portal (usage guidelines, November 2026).
 		HubSpot: {
-			hubspot.BudgetObjects:      quota(HubSpot, "hubspot-objects", set(l.HubSpot, budget.Window{Calls: 110, Per: 10 * time.Second})),
+			hubspot.BudgetObjects:      many(HubSpot, "hubspot-objects", set(l.HubSpot, budget.Window{Calls: 110, Per: 10 * time.Second})),
 			hubspot.BudgetSearch:       quota(HubSpot, "hubspot-search", set(l.HubSpotSearch, budget.Window{Calls: 5, Per: time.Second})),
-			hubspot.BudgetAssociations: quota(HubSpot, "hubspot-associations", budget.Window{Calls: 100, Per: 10 * time.Second}),
+			hubspot.BudgetAssociations: many(HubSpot, "hubspot-associations", budget.Window{Calls: 100, Per: 10 * time.Second}),
 		},
 		Gainsight: {
-			gainsight.BudgetCalls: quota(Gainsight, "gainsight-calls", set(l.Gainsight, calls[0]), set(l.GainsightDay, calls[1])),
+			gainsight.BudgetCalls: many(Gainsight, "gainsight-calls", set(l.Gainsight, calls[0]), set(l.GainsightDay, calls[1])),
 			gainsight.BudgetUsers: quota(Gainsight, "gainsight-users", set(l.GainsightUsers, users[0]), set(l.GainsightUsersDay, users[1])),
 		},
 	}

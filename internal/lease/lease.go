@@ -63,7 +63,7 @@ type Store struct {
 // once, is the same as once.
 func (s *Store) Acquire(ctx context.Context, name, owner string) (Lease, error) {
 	for range tries {
-		at, doc, isHeld, err := s.read(ctx, name)
+		at, doc, until, err := s.read(ctx, name)
 		if err != nil {
 			return Lease{}, fmt.Errorf("acquire lease %s: %w", name, err)
 		}
@@ -71,7 +71,7 @@ func (s *Store) Acquire(ctx context.Context, name, owner string) (Lease, error) 
 		switch {
 		case at > 0 && doc.Owner == owner:
 			err = s.Renew(ctx, l)
-		case isHeld:
+		case !until.IsZero():
 			return Lease{}, fault.Wrap(&HeldError{Owner: doc.Owner}, fault.Conflict, "%s is at work on this already.", doc.Owner)
 		default:
 			l.Fence = at + 1
@@ -87,24 +87,24 @@ func (s *Store) Acquire(ctx context.Context, name, owner string) (Lease, error) 
 	return Lease{}, fault.New(fault.Transient, "The lease %s changes hands all the time. Try again.", name)
 }
 
-// read returns the fence number (0 = never taken), its document, and whether
-// the lease is in force.
-func (s *Store) read(ctx context.Context, name string) (at int64, doc fenceDoc, isHeld bool, err error) {
+// read returns the fence number (0 = never taken), its document, and until when the
+// lease is in force; zero = it is not.
+func (s *Store) read(ctx context.Context, name string) (at int64, doc fenceDoc, until time.Time, err error) {
 	items, err := s.Table.GetMany(ctx, []table.Key{key(name, fence), key(name, held)})
 	if err != nil {
-		return 0, doc, false, err
+		return 0, doc, until, err
 	}
 	for _, item := range items {
 		if item.Sort == held {
-			isHeld = true
+			until = item.Expires
 			continue
 		}
 		at = item.Version
 		if err := json.Unmarshal(item.Doc, &doc); err != nil {
-			return 0, doc, false, fmt.Errorf("decode lease %s: %w", name, err)
+			return 0, doc, until, fmt.Errorf("decode lease %s: %w", name, err)
 		}
 	}
-	return at, doc, isHeld, nil
+	return at, doc, until, nil
 }
 
 // take is the write that hands the lease over: nobody may have taken, renewed
@@ -136,14 +136,14 @@ func (s *Store) Renew(ctx context.Context, l Lease) error {
 // Keep renews the lease if a quarter of its time is over, and is cheap if not: a step
 // ends in what is left. It returns fault.Fenced as Renew does.
 func (s *Store) Keep(ctx context.Context, l Lease) error {
-	item, err := s.Table.Get(ctx, key(l.Name, held))
-	if err != nil && !fault.Is(err, fault.NotFound) {
+	at, doc, until, err := s.read(ctx, l.Name)
+	if err != nil {
 		return fmt.Errorf("read lease %s: %w", l.Name, err)
 	}
-	if err == nil && item.Expires.Sub(s.now()) > s.ttl()*3/4 {
-		return s.Holds(ctx, l)
+	if at != l.Fence || doc.Owner != l.Owner || until.Sub(s.now()) <= s.ttl()*3/4 {
+		return s.Renew(ctx, l)
 	}
-	return s.Renew(ctx, l)
+	return nil
 }
 
 // Release gives the lease back. One that was lost or released before is left
@@ -196,11 +196,11 @@ func (s *Store) Holds(ctx context.Context, l Lease) error {
 
 // Held reports whether somebody holds the lease.
 func (s *Store) Held(ctx context.Context, name string) (bool, error) {
-	_, _, isHeld, err := s.read(ctx, name)
+	_, _, until, err := s.read(ctx, name)
 	if err != nil {
 		return false, fmt.Errorf("read lease %s: %w", name, err)
 	}
-	return isHeld, nil
+	return !until.IsZero(), nil
 }
 
 // Lost reports whether a Write failed because of a lease's Check or ReleaseOps.

@@ -22,10 +22,8 @@ type Backlog struct {
 	// are settled; Total 0 = nobody knows.
 	Total int `json:"total,omitempty"`
 	Read  int `json:"read"`
-	// Expected is when it ends if the quotas last as they are; zero = nobody knows.
-	Expected time.Time `json:"expected,omitzero"`
-	// PerDay is how many records the target took in a day when Expected was reckoned; 0
-	// = nobody knows.
+	// PerDay is how many records the target takes in a day if the quotas last as they
+	// are; 0 = nobody knows.
 	PerDay int `json:"perDay,omitempty"`
 	// Failures is how many slices failed in a row, and NotBefore when the next one may
 	// start then.

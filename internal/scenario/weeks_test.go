@@ -81,7 +81,7 @@ func weeks(t *testing.T, l load) {
 		}
 		b := w.backlog(syncPeople)
 		if days%5 == 1 {
-			t.Logf("day %d: %d of %d read, %d people, end expected on %s", days, b.Read, b.Total, len(got), b.Expected.Format("2 January 15:04"))
+			t.Logf("day %d: %d of %d read, %d people, %d a day", days, b.Read, b.Total, len(got), b.PerDay)
 		}
 		if days == 3 || days == 10 {
 			heap[days/10] = used()

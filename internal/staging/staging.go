@@ -218,12 +218,16 @@ func (s *Store) trailer(ctx context.Context, file string) (record.Trailer, error
 }
 
 func read[T any](ctx context.Context, s *Store, file string, visit func(T) error) (record.Trailer, error) {
+	return s.open(ctx, file, func(r io.Reader) (record.Trailer, error) { return record.Read(r, visit) })
+}
+
+func (s *Store) open(ctx context.Context, file string, read func(io.Reader) (record.Trailer, error)) (record.Trailer, error) {
 	f, err := s.Bucket.Open(ctx, file)
 	if err != nil {
 		return record.Trailer{}, fmt.Errorf("open %s: %w", file, err)
 	}
 	defer func() { _ = f.Close() }()
-	t, err := record.Read(f, visit)
+	t, err := read(f)
 	if err != nil {
 		return t, fmt.Errorf("read %s: %w", file, err)
 	}
@@ -296,16 +300,8 @@ func (s *Store) Rows(ctx context.Context, id run.ID, part, pass int, visit func(
 // RowLines visits the entries of a part's pass as they are stored, in order. A line is
 // valid during visit.
 func (s *Store) RowLines(ctx context.Context, id run.ID, part, pass int, visit func(line []byte) error) error {
-	file := rowsName(id, part, pass)
-	f, err := s.Bucket.Open(ctx, file)
-	if err != nil {
-		return fmt.Errorf("open %s: %w", file, err)
-	}
-	defer func() { _ = f.Close() }()
-	if _, err = record.ReadLines(f, visit); err != nil {
-		return fmt.Errorf("read %s: %w", file, err)
-	}
-	return nil
+	_, err := s.open(ctx, rowsName(id, part, pass), func(r io.Reader) (record.Trailer, error) { return record.ReadLines(r, visit) })
+	return err
 }
 
 // DecodeEntry decodes a line of RowLines.

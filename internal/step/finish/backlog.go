@@ -70,7 +70,7 @@ func (f *Finisher) backlog(ctx context.Context, r run.Run, plan staging.Plan) ([
 	if b.Opened.IsZero() {
 		b.Opened = f.Now().UTC()
 	}
-	f.expect(&b, plan.PerDay)
+	b.PerDay = plan.PerDay
 	return append(ops, run.BacklogOp(b)), nil
 }
 
@@ -123,17 +123,8 @@ func (f *Finisher) sliced(ctx context.Context, r run.Run, plan staging.Plan, ext
 			ops = append(ops, run.ComparedOp(r.Job, run.Compared{At: span.Opened, Records: b.Read}))
 		}
 	}
-	f.expect(&b, plan.PerDay)
+	b.PerDay = plan.PerDay
 	return append(ops, run.BacklogOp(b)), nil
-}
-
-// expect sets when the backlog ends if the target takes perDay rows a day.
-func (f *Finisher) expect(b *run.Backlog, perDay int) {
-	b.Expected, b.PerDay = time.Time{}, perDay
-	if perDay > 0 && b.Total > 0 {
-		days := float64(max(0, b.Total-b.Read)) / float64(perDay)
-		b.Expected = f.Now().UTC().Add(time.Duration(days * 24 * float64(time.Hour))).Truncate(time.Second)
-	}
 }
 
 // left reports whether another round is to go on with the backlog of what the
